@@ -1,0 +1,3 @@
+module github.com/facesoft/lapse
+
+go 1.26.8

@@ -1,0 +1,204 @@
+package sinks
+
+import (
+	"context"
+	"iter"
+	"time"
+)
+
+// EntryFormat is the version of the audit entry's schema.
+const EntryFormat = 1
+
+// Entry is one line of the audit log. It says what Lapse was about to do or has
+// done, to how much, by which rule, and never to whom: every field is a number,
+// a time, a digest, a random id, a word of a closed vocabulary, or a Name out of
+// the policy. There is no field that takes a caller's string.
+//
+// The fields stand in the order of their JSON names, so that encoding/json
+// writes the canonical form of RFC 8785 (names sorted, no white space, integers
+// below 2^53, ASCII).
+type Entry struct {
+	Action    Action           `json:"action"`
+	Actor     Actor            `json:"actor"`
+	AsOf      time.Time        `json:"as_of"`            // the time the policy was evaluated for, UTC
+	Bucket    Name             `json:"bucket,omitzero"`  // the object store, as the settings name it
+	Clause    Name             `json:"clause,omitzero"`  // clause of the privacy policy, e.g. "c12"
+	Counts    map[Count]uint64 `json:"counts,omitempty"` // what was found and done
+	Dataset   Name             `json:"dataset,omitzero"` // as the policy names it
+	Due       time.Time        `json:"due,omitzero"`     // when the effect became due, UTC
+	Error     ErrorClass       `json:"error,omitempty"`  // of a failed outcome
+	Format    int              `json:"format"`           // EntryFormat
+	ID        ID               `json:"id"`               // random
+	Item      ID               `json:"item,omitzero"`    // training item: random, not its object key
+	Job       JobKind          `json:"job"`              // which job wrote the entry
+	K         *KResult         `json:"k,omitempty"`      // of a publication
+	Partition *Partition       `json:"partition,omitempty"`
+	Phase     Phase            `json:"phase"`
+	Policy    PolicyRef        `json:"policy"`
+	Query     Digest           `json:"query,omitzero"`   // SHA-256 of the SQL text that was run
+	Result    Result           `json:"result,omitempty"` // of an outcome
+	Rule      Rule             `json:"rule,omitempty"`   // the trigger of the window that applied
+	Run       ID               `json:"run"`              // random, the same for all entries of one run
+	Source    ID               `json:"source,omitzero"`  // content digest of an input file
+	Stages    []StageTime      `json:"stages,omitempty"` // how far the effect got, and when
+	Step      ID               `json:"step"`             // deterministic: the same work has the same step
+	Time      time.Time        `json:"time"`             // when the entry was written, UTC
+}
+
+// PolicyRef names the exact policy that was carried out.
+type PolicyRef struct {
+	Hash    Digest `json:"hash"` // SHA-256 of the policy file's bytes
+	Name    Name   `json:"name"`
+	Version Name   `json:"version"`
+}
+
+// KResult is the outcome of the k-anonymity check of one publication
+// (Samarati and Sweeney 1998), counted over distinct subjects and not rows.
+type KResult struct {
+	Classes  uint64 `json:"classes"`  // equivalence classes published
+	K        uint64 `json:"k"`        // the policy's k
+	Smallest uint64 `json:"smallest"` // distinct subjects in the smallest published class
+}
+
+// StageTime says when a stage of an effect was reached.
+type StageTime struct {
+	Stage Stage     `json:"stage"`
+	Time  time.Time `json:"time"`
+}
+
+// Phase tells the entry before an effect from the entry after it.
+type Phase string
+
+// The phases.
+const (
+	Intent  Phase = "intent"
+	Outcome Phase = "outcome"
+)
+
+// Actor is what started a run.
+type Actor string
+
+// The actors.
+const (
+	ActorOperator  Actor = "operator"  // a person, from the command line
+	ActorScheduler Actor = "scheduler" // lapse serve
+	ActorDemo      Actor = "demo"      // lapse demo
+)
+
+// JobKind names a job.
+type JobKind string
+
+// The jobs.
+const (
+	JobIngest    JobKind = "ingest"
+	JobAnonymise JobKind = "anonymise"
+	JobPurge     JobKind = "purge"
+)
+
+// Action is what an entry is about.
+type Action string
+
+// The actions.
+const (
+	ActionRun            Action = "run"             // a whole run of a job
+	ActionIngestSource   Action = "ingest_source"   // take one input file into the personal tables
+	ActionAnonymise      Action = "anonymise"       // publish one partition anonymised, drop its personal rows
+	ActionErasePartition Action = "erase_partition" // drop one personal partition without publishing it
+	ActionEraseSubjects  Action = "erase_subjects"  // delete the rows of the subjects whose window has passed
+	ActionPurgeItem      Action = "purge_item"      // delete one training item with its derivatives
+	ActionForgetItems    Action = "forget_items"    // delete the register rows of purged training items
+)
+
+// Result is how an outcome ended.
+type Result string
+
+// The results.
+const (
+	ResultDone      Result = "done"      // verified
+	ResultUnchanged Result = "unchanged" // nothing was left to do
+	ResultPartial   Result = "partial"   // some steps of the run failed
+	ResultFailed    Result = "failed"    // see Error; the step stays due
+	ResultAbandoned Result = "abandoned" // interrupted, and cannot or need not be repeated
+)
+
+// Stage is how far an effect has got. Not known is never done.
+type Stage string
+
+// The stages, in order.
+const (
+	StageStored       Stage = "stored"           // rows are in the personal tables
+	StageStaged       Stage = "staged"           // generalised and checked, not yet visible
+	StagePublished    Stage = "published"        // visible to analysts
+	StageVerified     Stage = "verified"         // checked again after publication by separate SQL
+	StageHidden       Stage = "hidden"           // no longer returned by reads
+	StageRemoved      Stage = "removed"          // dropped, deleted
+	StageGone         Stage = "physically_gone"  // no inactive, detached or masked copy is left
+	StageVersionsGone Stage = "versions_gone"    // no object version is left
+	StageBackupsAged  Stage = "backups_aged_out" // the backup window has passed
+)
+
+// Rule is the trigger of the retention window that an effect carries out.
+type Rule string
+
+// The rules; config.Trigger has the same words.
+const (
+	RuleEventTime        Rule = "event_time"
+	RuleAccountClosed    Rule = "account_closed"
+	RuleLastActivity     Rule = "last_activity"
+	RulePurposeCompleted Rule = "purpose_completed"
+	RuleConsentWithdrawn Rule = "consent_withdrawn"
+	RuleConsentAbsent    Rule = "consent_absent"
+	RuleQuarantined      Rule = "quarantined"
+)
+
+// Count names a number in an entry.
+type Count string
+
+// The counts. For a source, CountRead = CountStored + CountQuarantined +
+// CountRefused + CountDuplicate, exactly.
+const (
+	CountRead        Count = "read"
+	CountStored      Count = "stored"
+	CountQuarantined Count = "quarantined"
+	CountRefused     Count = "refused"
+	CountDuplicate   Count = "duplicate"
+	CountBefore      Count = "rows_before"
+	CountAfter       Count = "rows_after"
+	CountSubjects    Count = "subjects"
+	CountPublished   Count = "published"
+	CountGeneralised Count = "generalised" // published at a coarser level than the first
+	CountSuppressed  Count = "suppressed"
+	CountObjects     Count = "objects"
+	CountDerivatives Count = "derivatives"
+	CountBytes       Count = "bytes"
+	CountSteps       Count = "steps"
+	CountFailed      Count = "failed"
+)
+
+// ErrorClass says what kind of failure an outcome met, without its text.
+type ErrorClass string
+
+// The error classes.
+const (
+	ErrorUnavailable   ErrorClass = "unavailable"    // a store did not answer; retry
+	ErrorInvalidInput  ErrorClass = "invalid_input"  // the input cannot be read as what it says it is
+	ErrorVerification  ErrorClass = "verification"   // a check after the effect did not hold
+	ErrorConflict      ErrorClass = "conflict"       // somebody else changed what was being worked on
+	ErrorRefused       ErrorClass = "refused"        // a store refused, e.g. an object lock
+	ErrorSourceMissing ErrorClass = "source_missing" // the input file of an interrupted step is gone
+	ErrorInterrupted   ErrorClass = "interrupted"    // cancelled or killed
+	ErrorInternal      ErrorClass = "internal"
+)
+
+// AuditLog is the tamper-evident log of everything Lapse does.
+//
+// Append returns only when the entries are durable, in the order given and
+// without an entry of another writer between them; an error means that none of
+// them may be relied on, and the effect they announce must not happen. Several
+// processes may append at once. Append sets Format, ID and Time.
+type AuditLog interface {
+	Append(ctx context.Context, entries ...*Entry) error
+	// Backwards yields the entries from the newest to the oldest as they
+	// stood when it was called. It ends at the first error.
+	Backwards(ctx context.Context) iter.Seq2[*Entry, error]
+}

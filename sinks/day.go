@@ -1,0 +1,61 @@
+package sinks
+
+import (
+	"fmt"
+	"time"
+)
+
+// Day is a calendar day in UTC, counted from 1970-01-01. It is the unit in
+// which personal rows expire: a personal table has one partition a day (and
+// batch), by the event's own time.
+type Day int32
+
+// DayOf returns the UTC day that contains t.
+func DayOf(t time.Time) Day {
+	return Day(floorDiv(t.Unix(), 24*60*60))
+}
+
+// Start returns the first instant of d.
+func (d Day) Start() time.Time { return time.Unix(int64(d)*24*60*60, 0).UTC() }
+
+// End returns the first instant after d.
+func (d Day) End() time.Time { return (d + 1).Start() }
+
+func (d Day) String() string { return d.Start().Format(time.DateOnly) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Day) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler; it accepts YYYY-MM-DD.
+func (d *Day) UnmarshalText(text []byte) error {
+	t, err := time.Parse(time.DateOnly, string(text))
+	if err != nil {
+		return fmt.Errorf("parse day: %w", err)
+	}
+	*d = DayOf(t)
+	return nil
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// Partition names the unit that is published whole or not at all: the rows of
+// one dataset with an event time on Day, of one Batch. Batch 0 takes the rows
+// that arrive in time. When a day has been sealed for anonymisation, rows that
+// still arrive for it go into the next batch, which is then published by itself.
+type Partition struct {
+	Batch uint32 `json:"batch"`
+	Day   Day    `json:"day"`
+}
+
+func (p Partition) String() string {
+	if p.Batch == 0 {
+		return p.Day.String()
+	}
+	return fmt.Sprintf("%s/%d", p.Day, p.Batch)
+}
