@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+// These environment variables turn this program into the keeper of an engine
+// (the value holds the Options as JSON) or into the engine itself (the value is
+// the path of the library, the arguments are the engine's).
+const (
+	keeperVariable = "LAPSE_ENGINE_KEEPER"
+	engineVariable = "LAPSE_ENGINE_LIBRARY_TO_RUN"
+)
+
+// The keeper's first and only word to the process that spawned it; anything
+// else is an error message.
+const (
+	wordReady = "ready"
+	wordBusy  = "busy"
+)
+
+const (
+	leaseGranted = "granted\n"
+	tokenLength  = 32
+	readyTimeout = 55 * time.Second
+	// A shutdown in good order takes about 0.2 s; past this the engine is
+	// killed, so that it is gone within 2 s of its last user.
+	shutdownTimeout = 1500 * time.Millisecond
+	// An engine that ends by itself is started again, but not for ever: one
+	// that ran for less than soon counts as failing, and failures in a row end it.
+	soon              = 10 * time.Second
+	failuresTolerated = 10
+)
+
+// RunIfKeeper turns the process into the keeper of an engine, or into the
+// engine, and does not return, if it was started as one. Call it first thing in
+// main.
+func RunIfKeeper() {
+	if library, ok := os.LookupEnv(engineVariable); ok {
+		runEngine(library)
+	}
+	raw, ok := os.LookupEnv(keeperVariable)
+	if !ok {
+		return
+	}
+	_ = os.Unsetenv(keeperVariable)
+	status := os.NewFile(3, "status")
+	var o Options
+	err := json.Unmarshal([]byte(raw), &o)
+	if err == nil {
+		err = keep(o, status)
+	}
+	if err != nil {
+		_, _ = fmt.Fprint(status, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// keeper owns one running engine and counts who uses it. It is a process of its
+// own, apart from the engine, so that an engine that crashes is started again
+// on the same ports with the same passwords: this one aborts when a native
+// client signs in with a wrong password.
+type keeper struct {
+	options    Options
+	files      configurationFiles
+	connection Connection
+	listener   net.Listener
+
+	mu      sync.Mutex
+	users   int
+	closing bool
+	idle    chan struct{} // closed when the last user has gone
+}
+
+// keep runs an engine on o.Dir until its last user has gone.
+func keep(o Options, status io.WriteCloser) error {
+	lock := flock.New(lockFile(o.Dir))
+	if locked, err := lock.TryLock(); err != nil {
+		return fmt.Errorf("lock %s: %w", lock.Path(), err)
+	} else if !locked {
+		_, err := io.WriteString(status, wordBusy)
+		return errors.Join(err, status.Close())
+	}
+	defer os.Remove(connectionFile(o.Dir)) //nolint:errcheck // a stale one is refused by its port
+	k, err := newKeeper(o)
+	if err != nil {
+		return err
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the process that spawned us
+		if last := k.release(); !last {
+			_ = status.Close()
+		}
+	}()
+	ended, err := k.startEngine()
+	if err != nil {
+		return err
+	}
+	go k.serveLeases()
+	if _, err := io.WriteString(status, wordReady); err != nil {
+		return err
+	}
+	return k.supervise(ended)
+}
+
+// supervise starts the engine again when it ends by itself, and stops it when
+// its last user has gone.
+func (k *keeper) supervise(ended <-chan struct{}) (err error) {
+	for failures := 0; failures < failuresTolerated; failures++ {
+		began := time.Now()
+		select {
+		case <-k.idle:
+			k.stopEngine(ended)
+			return nil
+		case <-ended:
+		}
+		if time.Since(began) >= soon {
+			failures = 0
+		}
+		if ended, err = k.startEngine(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the engine ended %d times in a row; see %s", failuresTolerated, logFile(k.options.Dir))
+}
+
+func newKeeper(o Options) (*keeper, error) {
+	ports, err := freePorts(2)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	k := &keeper{
+		options:  o,
+		listener: listener,
+		users:    1, // the process that spawned us, through standard input
+		idle:     make(chan struct{}),
+		connection: Connection{
+			PID:             os.Getpid(),
+			Address:         ports[0],
+			HTTPAddress:     ports[1],
+			User:            "lapse",
+			Password:        randomToken(),
+			AnalystUser:     "analyst",
+			AnalystPassword: randomToken(),
+			AnalystDatabase: o.AnalystDatabase,
+			LeaseAddress:    listener.Addr().String(),
+			LeaseToken:      randomToken(),
+		},
+	}
+	k.files, err = writeConfiguration(o, k.connection)
+	return k, err
+}
+
+// release takes one user away, and reports whether none is left.
+func (k *keeper) release() (last bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.users--
+	if k.users == 0 {
+		k.closing = true
+		close(k.idle)
+	}
+	return k.closing
+}
+
+// acquire adds a user, unless the engine is being stopped.
+func (k *keeper) acquire() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.closing {
+		return false
+	}
+	k.users++
+	return true
+}
+
+func (k *keeper) serveLeases() {
+	for {
+		conn, err := k.listener.Accept()
+		if err != nil {
+			return
+		}
+		go k.lease(conn)
+	}
+}
+
+// lease holds one user's share until the user hangs up or dies.
+func (k *keeper) lease(conn net.Conn) {
+	token := make([]byte, tokenLength)
+	if _, err := io.ReadFull(conn, token); err != nil ||
+		subtle.ConstantTimeCompare(token, []byte(k.connection.LeaseToken)) != 1 || !k.acquire() {
+		_ = conn.Close()
+		return
+	}
+	if _, err := io.WriteString(conn, leaseGranted); err == nil {
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	if last := k.release(); !last {
+		_ = conn.Close()
+	}
+	// The last user's connection closes with this process: it waits for that.
+}
+
+// announce writes the connection file in one step, for its owner alone.
+func (k *keeper) announce() error {
+	raw, err := json.MarshalIndent(k.connection, "", "  ")
+	if err != nil {
+		return err
+	}
+	path := connectionFile(k.options.Dir)
+	if err := os.WriteFile(path+".new", raw, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
+}
+
+// freePorts returns n loopback addresses that were free a moment ago. If one is
+// taken before the engine listens, the engine says so and Start tries again.
+func freePorts(n int) ([]string, error) {
+	addresses := make([]string, n)
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return nil, err
+		}
+		defer l.Close() //nolint:errcheck // held only so that all n differ
+		addresses[i] = l.Addr().String()
+	}
+	return addresses, nil
+}
+
+// randomToken returns 32 characters of base32: 160 random bits.
+func randomToken() string { return (rand.Text() + rand.Text())[:tokenLength] }
