@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"encoding/hex"
 	"iter"
 	"time"
 )
@@ -20,21 +21,23 @@ const EntryFormat = 1
 type Entry struct {
 	Action    Action           `json:"action"`
 	Actor     Actor            `json:"actor"`
-	AsOf      time.Time        `json:"as_of"`            // the time the policy was evaluated for, UTC
-	Bucket    Name             `json:"bucket,omitzero"`  // the object store, as the settings name it
-	Clause    Name             `json:"clause,omitzero"`  // clause of the privacy policy, e.g. "c12"
-	Counts    map[Count]uint64 `json:"counts,omitempty"` // what was found and done
-	Dataset   Name             `json:"dataset,omitzero"` // as the policy names it
-	Due       time.Time        `json:"due,omitzero"`     // when the effect became due, UTC
-	Error     ErrorClass       `json:"error,omitempty"`  // of a failed outcome
-	Format    int              `json:"format"`           // EntryFormat
-	ID        ID               `json:"id"`               // random
-	Item      ID               `json:"item,omitzero"`    // training item: random, not its object key
-	Job       JobKind          `json:"job"`              // which job wrote the entry
-	K         *KResult         `json:"k,omitempty"`      // of a publication
+	AsOf      time.Time        `json:"as_of"`               // the time the policy was evaluated for, UTC
+	Bucket    Name             `json:"bucket,omitzero"`     // the object store, as the settings name it
+	Clause    Name             `json:"clause,omitzero"`     // clause of the privacy policy, e.g. "c12"
+	Continues *LogHead         `json:"continues,omitempty"` // of the first entry of a year: where the year before ended
+	Counts    map[Count]uint64 `json:"counts,omitempty"`    // what was found and done
+	Dataset   Name             `json:"dataset,omitzero"`    // as the policy names it
+	Due       time.Time        `json:"due,omitzero"`        // when the effect became due, UTC
+	Error     ErrorClass       `json:"error,omitempty"`     // of a failed outcome
+	Format    int              `json:"format"`              // EntryFormat
+	ID        ID               `json:"id"`                  // random
+	Item      ID               `json:"item,omitzero"`       // training item: random, not its object key
+	Job       JobKind          `json:"job"`                 // which job wrote the entry
+	K         *KResult         `json:"k,omitempty"`         // of a publication
+	NewKey    PublicKey        `json:"new_key,omitzero"`    // of a key rotation: signs everything after it
 	Partition *Partition       `json:"partition,omitempty"`
 	Phase     Phase            `json:"phase"`
-	Policy    PolicyRef        `json:"policy"`
+	Policy    PolicyRef        `json:"policy,omitzero"`  // absent only where the log writes about itself
 	Query     Digest           `json:"query,omitzero"`   // SHA-256 of the SQL text that was run
 	Result    Result           `json:"result,omitempty"` // of an outcome
 	Rule      Rule             `json:"rule,omitempty"`   // the trigger of the window that applied
@@ -51,6 +54,24 @@ type PolicyRef struct {
 	Name    Name   `json:"name"`
 	Version Name   `json:"version"`
 }
+
+// LogHead is the end of one year of the audit log: how many entries it has, and
+// the root of the RFC 6962 Merkle tree over them.
+type LogHead struct {
+	Root Digest `json:"root"`
+	Size uint64 `json:"size"`
+	Year int    `json:"year"` // UTC
+}
+
+// PublicKey is an Ed25519 public key (RFC 8032). Its text form is 64 lower-case
+// hexadecimal digits.
+type PublicKey [32]byte
+
+// MarshalText implements encoding.TextMarshaler.
+func (k PublicKey) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (k *PublicKey) UnmarshalText(text []byte) error { return unhex(k[:], text) }
 
 // KResult is the outcome of the k-anonymity check of one publication
 // (Samarati and Sweeney 1998), counted over distinct subjects and not rows.
@@ -93,6 +114,7 @@ const (
 	JobIngest    JobKind = "ingest"
 	JobAnonymise JobKind = "anonymise"
 	JobPurge     JobKind = "purge"
+	JobAudit     JobKind = "audit" // the log itself: years and keys
 )
 
 // Action is what an entry is about.
@@ -107,6 +129,9 @@ const (
 	ActionEraseSubjects  Action = "erase_subjects"  // delete the rows of the subjects whose window has passed
 	ActionPurgeItem      Action = "purge_item"      // delete one training item with its derivatives
 	ActionForgetItems    Action = "forget_items"    // delete the register rows of purged training items
+	ActionRotateKey      Action = "rotate_key"      // the log's next checkpoints are signed by NewKey
+	ActionCloseYear      Action = "close_year"      // nothing follows in this year's log
+	ActionOpenYear       Action = "open_year"       // the first entry of a year's log; see Continues
 )
 
 // Result is how an outcome ended.
