@@ -1,0 +1,234 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// segmentTypes are the calls of the Segment specification.
+var segmentTypes = []string{"track", "page", "screen", "identify", "group", "alias"}
+
+// WebLogFields are the fields of a web server's log line.
+var WebLogFields = []string{"remote_addr", "ident", "remote_user", "time", "method", "path", "query", "protocol", "status", "bytes", "referrer", "user_agent"}
+
+func (p *Policy) checkDatasets(r *reporter) {
+	list := place{path: "$"}.key("datasets")
+	if len(p.Datasets) == 0 {
+		r.fault(list, "a policy without datasets holds nothing and does nothing; describe at least one")
+	}
+	seen := map[string]bool{}
+	for i := range p.Datasets {
+		d := &p.Datasets[i]
+		at := list.item(i, d.Name)
+		unique(r, at.key("name"), seen, d.Name)
+		checkClause(r, at, d.Clause)
+		p.checkPurposes(r, at.key("purposes"), d.Purposes)
+		d.checkInput(r, at.key("input"))
+		p.checkColumns(r, at, d)
+		d.checkKeys(r, at)
+		d.checkRetention(r, at)
+		if d.Publish != nil {
+			d.checkPublication(r, at.key("publish"))
+		}
+	}
+	p.checkLastActivity(r, list)
+}
+
+func (d *Dataset) checkInput(r *reporter, at place) {
+	switch d.Input.Format {
+	case WebLog:
+		if len(d.Input.Types)+len(d.Input.Events) > 0 {
+			r.fault(at, "a web log has neither types nor events; leave both out")
+		}
+	case Segment:
+		if len(d.Input.Types) == 0 {
+			r.fault(at.key("types"), "name the calls that belong here, of %s", strings.Join(segmentTypes, ", "))
+		}
+		for i, t := range d.Input.Types {
+			if !slices.Contains(segmentTypes, t) {
+				r.fault(at.key("types").item(i, t), "%q is no Segment call; use %s", t, strings.Join(segmentTypes, ", "))
+			}
+		}
+		if len(d.Input.Events) > 0 && !slices.Equal(d.Input.Types, []string{"track"}) {
+			r.fault(at.key("events"), "only track calls have event names; set types to [track]")
+		}
+	default:
+		r.fault(at.key("format"), "%q is not an input format; use segment or weblog", d.Input.Format)
+	}
+}
+
+func (p *Policy) checkColumns(r *reporter, dataset place, d *Dataset) {
+	seen := map[string]bool{}
+	for i := range d.Columns {
+		c := &d.Columns[i]
+		at := dataset.key("columns").item(i, c.Name)
+		unique(r, at.key("name"), seen, c.Name)
+		if c.Type.IsZero() {
+			r.fault(at.key("type"), "say the column's type, such as String")
+		}
+		d.checkFrom(r, at, c)
+		p.checkField(r, at.key("field"), c.Field)
+		p.checkPurposes(r, at.key("purposes"), c.Purposes)
+		if len(d.PurposesOf(c)) == 0 {
+			r.fault(at.key("purposes"), "the column serves no purpose: name one here or for the dataset, or drop the column")
+		}
+		if !known(identifying, c.Identifies) {
+			r.fault(at.key("identifies"), "say whom the values identify: %s", join(identifying))
+		}
+	}
+}
+
+func (d *Dataset) checkFrom(r *reporter, at place, c *Column) {
+	if len(c.From) == 0 && c.Derive != DeriveEventTime {
+		r.fault(at.key("from"), "say which field of the record the column is taken from")
+	}
+	for i, f := range c.From {
+		known := d.Input.Format == WebLog && slices.Contains(WebLogFields, f) ||
+			d.Input.Format == Segment && f != "" && !slices.Contains(strings.Split(f, "."), "")
+		if !known {
+			r.fault(at.key("from").item(i, f), "%q is not a field of a %s record; %s", f, d.Input.Format,
+				map[bool]string{true: "use one of " + strings.Join(WebLogFields, ", "), false: "write a dotted path such as context.page.url"}[d.Input.Format == WebLog])
+		}
+	}
+	switch c.Derive {
+	case DeriveNone:
+	case DeriveEventTime:
+		if c.Type.Kind() != Time || d.Input.Format != Segment {
+			r.fault(at.key("derive"), "event_time gives the time of a Segment call; the column must be a DateTime64(3)")
+		}
+	case DeriveBrowser, DeriveBrowserVer, DeriveOS, DeriveDevice:
+		if c.Type.Kind() != Text {
+			r.fault(at.key("derive"), "%s is text; set the column's type to LowCardinality(String)", c.Derive)
+		}
+	default:
+		r.fault(at.key("derive"), "%q is not a derivation; use %s", c.Derive, join(derivations))
+	}
+}
+
+// checkKeys checks the references to the dataset's own columns.
+func (d *Dataset) checkKeys(r *reporter, at place) {
+	if c, ok := d.Column(d.Time); !ok {
+		r.fault(at.key("time"), "there is no column %q; name the column of the event's own time", d.Time)
+	} else if c.Type.Name() != "DateTime64(3)" || c.Type.Nullable() {
+		r.fault(at.key("time"), "the column %q must be a DateTime64(3)", d.Time)
+	}
+	if len(d.Subject) == 0 {
+		r.fault(at.key("subject"), "name the columns that tell people apart: k counts distinct people")
+	}
+	for i, name := range d.Subject {
+		if c, ok := d.Column(name); !ok || c.Type.String() != "String" || c.Identifies != Directly {
+			r.fault(at.key("subject").item(i, name), "%q must be a column of type String that identifies directly", name)
+		}
+	}
+	for i, name := range d.OrderBy {
+		if c, ok := d.Column(name); !ok || c.Identifies == Directly || c.Type.Nullable() {
+			r.fault(at.key("order_by").item(i, name), "%q must be a column that does not identify directly and is not Nullable: a sorting key stays in the parts' metadata", name)
+		}
+	}
+}
+
+func (d *Dataset) checkRetention(r *reporter, at place) {
+	allowed := map[Trigger][]Action{EventTime: {Anonymise, Erase}}
+	if d.Input.Format == Segment {
+		allowed[AccountClosed] = []Action{Erase}
+		allowed[LastActivity] = []Action{Erase}
+	}
+	checkWindows(r, at, d.Retention, allowed)
+	w, ok := d.Window(EventTime)
+	switch {
+	case ok && w.Action == Anonymise && d.Publish == nil:
+		r.fault(at.key("publish"), "a window says to anonymise: describe the anonymised table")
+	case d.Publish != nil && !(ok && w.Action == Anonymise):
+		r.fault(at.key("publish"), "nothing is ever published here: no window says to anonymise")
+	}
+}
+
+// checkLastActivity makes sure that a subject's last activity can still be seen
+// when it matters: the records that witness it must be held that long.
+func (p *Policy) checkLastActivity(r *reporter, list place) {
+	for i := range p.Datasets {
+		d := &p.Datasets[i]
+		last, ok := d.Window(LastActivity)
+		if !ok {
+			continue
+		}
+		for _, other := range p.Datasets {
+			w, ok := other.Window(EventTime)
+			if ok && other.sharesSubject(d) && shorter(w.Keep, last.Keep) {
+				r.fault(list.item(i, d.Name).key("retention"), "last_activity looks back %s, but %s keeps its records for %s only; shorten the one or lengthen the other", last.Keep, other.Name, w.Keep)
+			}
+		}
+	}
+}
+
+func (d *Dataset) sharesSubject(other *Dataset) bool {
+	return len(d.Subject) > 0 && len(other.Subject) > 0 && d.Input.Format == other.Input.Format && d.Subject[0] == other.Subject[0]
+}
+
+func (d *Dataset) checkPublication(r *reporter, at place) {
+	u := d.Publish
+	if u.K < 2 {
+		r.fault(at.key("k"), "k must be at least 2; 5 is the least that statistical offices commonly use")
+	}
+	seen := map[string]bool{}
+	for i, c := range u.Columns {
+		d.checkPublished(r, at.key("columns").item(i, c.Name), c, seen)
+	}
+	if len(u.ClassColumns()) == 0 {
+		r.fault(at.key("columns"), "no column has levels, so there is no equivalence class to check")
+	}
+	if len(u.Chain) == 0 {
+		r.fault(at.key("chain"), "name at least one level vector; '- {}' is the finest level of every column")
+	}
+	u.checkChain(r, at)
+}
+
+func (d *Dataset) checkPublished(r *reporter, at place, c PublishedColumn, seen map[string]bool) {
+	unique(r, at.key("name"), seen, c.Name)
+	source, ok := d.Column(c.From)
+	if !ok {
+		r.fault(at.key("from"), "the dataset has no column %q", c.From)
+		return
+	}
+	if c.Measure == (len(c.Levels) > 0) {
+		r.fault(at, "give either levels, as part of the class, or 'measure: true'")
+	}
+	if c.Measure && (source.Type.Kind() != Integer && source.Type.Kind() != Float || source.Identifies != Nobody) {
+		r.fault(at.key("measure"), "a measure is a number that identifies nobody; %q is %s and identifies %s", c.From, source.Type, source.Identifies)
+	}
+	for i, level := range c.Levels {
+		at := at.key("levels").item(i, "")
+		if problem := level.problem(source.Type); problem != "" {
+			r.fault(at, "%s", problem)
+		} else if source.Identifies == Directly && level.Name != Any && level.Name != IPPrefix {
+			r.fault(at, "%q identifies directly and may not be published; use any or ip_prefix, or leave the column out", c.From)
+		}
+	}
+}
+
+// checkChain checks that every vector is reachable and no finer than the last.
+func (u *Publication) checkChain(r *reporter, at place) {
+	columns := u.ClassColumns()
+	for i, step := range u.Chain {
+		for name, level := range step {
+			at := at.key("chain").item(i, "").key(name)
+			j := slices.IndexFunc(columns, func(c PublishedColumn) bool { return c.Name == name })
+			if j < 0 {
+				r.fault(at, "there is no class column %q", name)
+			} else if level < 0 || level >= len(columns[j].Levels) {
+				r.fault(at, "%q has the levels 0 to %d", name, len(columns[j].Levels)-1)
+			}
+		}
+	}
+	vectors := u.Vectors()
+	for i := 1; i < len(vectors); i++ {
+		for j := range columns {
+			if vectors[i][j] < vectors[i-1][j] {
+				r.fault(at.key("chain").item(i, ""), "%q becomes finer again; each vector must be coarser than the one before", columns[j].Name)
+			}
+		}
+		if slices.Equal(vectors[i], vectors[i-1]) {
+			r.fault(at.key("chain").item(i, ""), "the vector is the same as the one before; drop it")
+		}
+	}
+}

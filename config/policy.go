@@ -1,0 +1,164 @@
+package config
+
+import "crypto/sha256"
+
+// PolicyFormat is the version of the policy file's format that this program
+// reads and writes.
+const PolicyFormat = 1
+
+// Policy is a privacy policy as code: what is held about whom, for which purpose
+// and on which legal basis, for how long, and what is done with it then.
+type Policy struct {
+	// Format is the version of the file's format: 1.
+	Format int `yaml:"lapse"`
+	// Name identifies the policy in audit entries.
+	Name string `yaml:"name"`
+	// Version identifies this text of the policy, such as the date of its last change.
+	Version string `yaml:"version"`
+	// EffectiveFrom is the first day, in TimeZone, on which this version applies.
+	EffectiveFrom Date `yaml:"effective_from"`
+	// Source says where the policy is published.
+	Source string `yaml:"source,omitempty"`
+	// TimeZone is the zone in which months and days of windows are counted.
+	TimeZone   Zone       `yaml:"time_zone"`
+	Controller Party      `yaml:"controller"`
+	DPO        Party      `yaml:"dpo"`
+	Regions    Regions    `yaml:"regions"`
+	Categories []Category `yaml:"categories"`
+	Purposes   []Purpose  `yaml:"purposes"`
+	Datasets   []Dataset  `yaml:"datasets"`
+	Training   *Training  `yaml:"training,omitempty"`
+	Quarantine Quarantine `yaml:"quarantine"`
+
+	// File is the path the policy was loaded from.
+	File string `yaml:"-"`
+	// Hash is the SHA-256 of the file's bytes. It stands in every audit entry.
+	Hash [sha256.Size]byte `yaml:"-"`
+}
+
+// Party is a controller or a data protection officer, as named to data subjects.
+type Party struct {
+	Name    string `yaml:"name"`
+	Number  string `yaml:"number,omitempty"` // company number
+	Address string `yaml:"address,omitempty"`
+	Email   string `yaml:"email,omitempty"`
+}
+
+// Regions says where personal data may lie (chapter V GDPR).
+type Regions struct {
+	// Allowed are the regions in which a store may keep personal data.
+	Allowed []string `yaml:"allowed"`
+	// Safeguards are the transfer safeguards under which a store may lie elsewhere.
+	Safeguards []string `yaml:"safeguards,omitempty"`
+}
+
+// Category is a kind of personal data as the policy describes it to people,
+// field by field.
+type Category struct {
+	ID          string `yaml:"id"`
+	Clause      string `yaml:"clause"`
+	Description string `yaml:"description"`
+	// Special marks special categories of Article 9 GDPR.
+	Special bool `yaml:"special,omitempty"`
+	// Fields maps each field's id to the policy's words for it.
+	Fields map[string]string `yaml:"fields"`
+}
+
+// Purpose is an entry of the purpose register: no purpose, no storage.
+type Purpose struct {
+	ID          string       `yaml:"id"`
+	Clause      string       `yaml:"clause"`
+	Description string       `yaml:"description"`
+	Data        []string     `yaml:"data"` // types of personal data, in the policy's words
+	LegalBases  []LegalBasis `yaml:"legal_bases"`
+}
+
+// LegalBasis is one ground of Article 6(1) GDPR, and when it applies.
+type LegalBasis struct {
+	Basis Basis  `yaml:"basis"`
+	When  string `yaml:"when,omitempty"`
+	// Interest says which interest is pursued where the basis is legitimate interests.
+	Interest string `yaml:"interest,omitempty"`
+}
+
+// Basis names a ground of Article 6(1) GDPR.
+type Basis string
+
+// The legal bases.
+const (
+	Consent             Basis = "consent"
+	Contract            Basis = "contract"
+	LegalObligation     Basis = "legal_obligation"
+	VitalInterests      Basis = "vital_interests"
+	PublicTask          Basis = "public_task"
+	LegitimateInterests Basis = "legitimate_interests"
+)
+
+// Trigger is the event from which a retention window runs.
+type Trigger string
+
+// The triggers.
+const (
+	EventTime        Trigger = "event_time"        // the record's own time
+	AccountClosed    Trigger = "account_closed"    // the subject's closing of the account
+	LastActivity     Trigger = "last_activity"     // the subject's last record
+	PurposeCompleted Trigger = "purpose_completed" // the last purpose of a training item
+	ConsentWithdrawn Trigger = "consent_withdrawn" // for a training item
+	ConsentAbsent    Trigger = "consent_absent"    // the upload of an item that nobody consented to store
+)
+
+// Action is what happens when a window has passed.
+type Action string
+
+// The actions.
+const (
+	Anonymise Action = "anonymise" // publish generalised, then delete
+	Erase     Action = "erase"     // delete
+)
+
+// Window is a retention period with its reason.
+type Window struct {
+	Trigger Trigger `yaml:"trigger"`
+	Keep    Period  `yaml:"keep"`
+	Action  Action  `yaml:"action"`
+	Clause  string  `yaml:"clause"`
+	// Rationale says why this long, with reference to the criteria of the policy
+	// (amount, nature, sensitivity, risk, purpose, law).
+	Rationale string `yaml:"rationale"`
+	// Event is the name of the record that closes an account, where the trigger
+	// is account_closed.
+	Event string `yaml:"event,omitempty"`
+}
+
+// Training is the rule for content used to train models.
+type Training struct {
+	Clause      string   `yaml:"clause"`
+	Description string   `yaml:"description"`
+	Field       string   `yaml:"field"`
+	Purposes    []string `yaml:"purposes"`
+	Retention   []Window `yaml:"retention"`
+}
+
+// Quarantine is the rule for records that could not be read.
+type Quarantine struct {
+	Keep      Period `yaml:"keep"`
+	Clause    string `yaml:"clause"`
+	Rationale string `yaml:"rationale"`
+}
+
+// Dataset returns the dataset called name.
+func (p *Policy) Dataset(name string) (*Dataset, bool) {
+	for i := range p.Datasets {
+		if p.Datasets[i].Name == name {
+			return &p.Datasets[i], true
+		}
+	}
+	return nil, false
+}
+
+// RegionAllowed reports whether personal data may lie in region, either because
+// the policy allows it or because one of the policy's safeguards covers the
+// transfer.
+func (p *Policy) RegionAllowed(region, safeguard string) bool {
+	return contains(p.Regions.Allowed, region) || safeguard != "" && contains(p.Regions.Safeguards, safeguard)
+}
