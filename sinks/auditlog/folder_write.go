@@ -1,0 +1,145 @@
+package auditlog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+)
+
+// Write implements Store. The files are placed one after the other and their
+// directories synced at the end, each once.
+func (f *Folder) Write(_ context.Context, files ...File) error {
+	var placed []string
+	for _, file := range files {
+		clean, err := cleanName(file.Name)
+		if err != nil {
+			return err
+		}
+		current, err := os.ReadFile(f.path(clean))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			if err := f.place(File{clean, file.Data}); err != nil {
+				return err
+			}
+			placed = append(placed, clean)
+		case err != nil:
+			return err
+		case !bytes.Equal(current, file.Data):
+			return &fs.PathError{Op: "write", Path: clean, Err: ErrDiffers}
+		default:
+			// Whoever wrote it may have died before syncing it.
+			if err := f.syncExisting(clean); err != nil {
+				return err
+			}
+		}
+	}
+	return f.syncParents(placed)
+}
+
+// place writes a synced temporary file and renames it to its name. The directory
+// it lands in remains to be synced.
+func (f *Folder) place(file File) (err error) {
+	if err := f.makeDir(path.Dir(file.Name)); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(f.path(temporaryName), "*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(tmp.Name())
+		}
+	}()
+	if err := writeSynced(tmp, file.Data); err != nil {
+		return err
+	}
+	target := f.path(file.Name)
+	err = os.Rename(tmp.Name(), target)
+	if errors.Is(err, fs.ErrNotExist) {
+		// The directory was removed, as directories of partial tiles are.
+		f.forget(path.Dir(file.Name))
+		if err = f.makeDir(path.Dir(file.Name)); err == nil {
+			err = os.Rename(tmp.Name(), target)
+		}
+	}
+	return err
+}
+
+func writeSynced(file *os.File, data []byte) error {
+	_, err := file.Write(data)
+	if err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+// makeDir makes a directory and those above it, and makes them durable. Another
+// process may have made one and died before syncing it, so that it exists is no
+// reason to skip the sync the first time.
+func (f *Folder) makeDir(dir string) error {
+	f.mu.Lock()
+	known := f.dirs[dir]
+	f.mu.Unlock()
+	if known || dir == "." {
+		return nil
+	}
+	if err := f.makeDir(path.Dir(dir)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(f.path(dir), dirMode); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if err := f.syncParent(dir); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	f.dirs[dir] = true
+	f.mu.Unlock()
+	return nil
+}
+
+func (f *Folder) forget(dir string) {
+	f.mu.Lock()
+	delete(f.dirs, dir)
+	f.mu.Unlock()
+}
+
+func (f *Folder) syncExisting(name string) error {
+	if err := syncFile(f.path(name)); err != nil {
+		return err
+	}
+	return f.syncParent(name)
+}
+
+func (f *Folder) syncParent(name string) error { return syncFile(f.path(path.Dir(name))) }
+
+func (f *Folder) syncParents(names []string) error {
+	dirs := make([]string, len(names))
+	for i, name := range names {
+		dirs[i] = path.Dir(name)
+	}
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if err := syncFile(f.path(dir)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// syncDir makes the directory entry of a path durable.
+func syncDir(path string) error { return syncFile(filepath.Dir(path)) }
+
+func syncFile(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
+}

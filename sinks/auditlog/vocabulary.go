@@ -1,0 +1,48 @@
+package auditlog
+
+import (
+	"reflect"
+	"slices"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+// vocabularies lists the words of every closed vocabulary of an entry. A word
+// that is missing here cannot be written to the log; a test compares the lists
+// with the constants of package sinks.
+var vocabularies = map[reflect.Type][]string{
+	reflect.TypeFor[sinks.Phase](): words(sinks.Intent, sinks.Outcome),
+	reflect.TypeFor[sinks.Actor](): words(sinks.ActorOperator, sinks.ActorScheduler, sinks.ActorDemo),
+	reflect.TypeFor[sinks.JobKind](): words(sinks.JobIngest, sinks.JobAnonymise, sinks.JobPurge,
+		sinks.JobAudit),
+	reflect.TypeFor[sinks.Action](): words(sinks.ActionRun, sinks.ActionIngestSource,
+		sinks.ActionAnonymise, sinks.ActionErasePartition, sinks.ActionEraseSubjects,
+		sinks.ActionPurgeItem, sinks.ActionForgetItems, sinks.ActionRotateKey,
+		sinks.ActionCloseYear, sinks.ActionOpenYear),
+	reflect.TypeFor[sinks.Result](): words(sinks.ResultDone, sinks.ResultUnchanged,
+		sinks.ResultPartial, sinks.ResultFailed, sinks.ResultAbandoned),
+	reflect.TypeFor[sinks.Stage](): words(sinks.StageStored, sinks.StageStaged,
+		sinks.StagePublished, sinks.StageVerified, sinks.StageHidden, sinks.StageRemoved,
+		sinks.StageGone, sinks.StageVersionsGone, sinks.StageBackupsAged),
+	reflect.TypeFor[sinks.Rule](): words(sinks.RuleEventTime, sinks.RuleAccountClosed,
+		sinks.RuleLastActivity, sinks.RulePurposeCompleted, sinks.RuleConsentWithdrawn,
+		sinks.RuleConsentAbsent, sinks.RuleQuarantined),
+	reflect.TypeFor[sinks.Count](): words(sinks.CountRead, sinks.CountStored,
+		sinks.CountQuarantined, sinks.CountRefused, sinks.CountDuplicate, sinks.CountBefore,
+		sinks.CountAfter, sinks.CountSubjects, sinks.CountPublished, sinks.CountGeneralised,
+		sinks.CountSuppressed, sinks.CountObjects, sinks.CountDerivatives, sinks.CountBytes,
+		sinks.CountSteps, sinks.CountFailed),
+	reflect.TypeFor[sinks.ErrorClass](): words(sinks.ErrorUnavailable, sinks.ErrorInvalidInput,
+		sinks.ErrorVerification, sinks.ErrorConflict, sinks.ErrorRefused,
+		sinks.ErrorSourceMissing, sinks.ErrorInterrupted, sinks.ErrorInternal),
+}
+
+// words returns a vocabulary in lexical order.
+func words[T ~string](list ...T) []string {
+	sorted := make([]string, len(list))
+	for i, w := range list {
+		sorted[i] = string(w)
+	}
+	slices.Sort(sorted)
+	return sorted
+}
