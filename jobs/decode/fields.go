@@ -1,0 +1,120 @@
+package decode
+
+import "unicode/utf8"
+
+// kind is the JSON type of a field; a web log's fields are strings and numbers.
+type kind uint8
+
+const (
+	absent kind = iota // not there, or null
+	text
+	number
+	truth
+	falsehood
+	composite // an object or a list
+)
+
+// field is one value of the record being decoded. Its bytes are the line's.
+type field struct {
+	raw     []byte // a string without its quotes; else as it stands
+	kind    kind
+	escaped bool // a string with backslashes
+	record  uint32
+}
+
+var missing field
+
+// fields are the values found in a line, by slot. A slot belongs to the current
+// record only if it carries its number, so that nothing needs clearing.
+type fields struct {
+	slots   []field
+	record  uint32
+	scratch []byte
+}
+
+// begin starts a new record.
+func (f *fields) begin() {
+	f.record++
+	if f.record == 0 { // after 2^32 records, old marks would be taken for new ones
+		clear(f.slots)
+		f.record = 1
+	}
+}
+
+func (f *fields) set(slot int, v field) {
+	v.record = f.record
+	f.slots[slot] = v
+}
+
+func (f *fields) at(slot int) *field {
+	if v := &f.slots[slot]; v.record == f.record {
+		return v
+	}
+	return &missing
+}
+
+// text returns the field's text: a string unescaped, all else as it was written.
+// It is valid until the next call.
+func (f *fields) text(v *field) []byte {
+	if !v.escaped {
+		return v.raw
+	}
+	f.scratch = unescape(f.scratch[:0], v.raw)
+	return f.scratch
+}
+
+// unescape appends the JSON string s, which has been checked, to dst. Half a
+// surrogate pair becomes U+FFFD, as encoding/json has it.
+func unescape(dst, s []byte) []byte {
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			dst = append(dst, s[i])
+			continue
+		}
+		i++
+		switch s[i] {
+		case 'b':
+			dst = append(dst, '\b')
+		case 'f':
+			dst = append(dst, '\f')
+		case 'n':
+			dst = append(dst, '\n')
+		case 'r':
+			dst = append(dst, '\r')
+		case 't':
+			dst = append(dst, '\t')
+		case 'u':
+			r := hex4(s[i+1:])
+			i += 4
+			if 0xD800 <= r && r < 0xDC00 && i+6 < len(s) && s[i+1] == '\\' && s[i+2] == 'u' {
+				if low := hex4(s[i+3:]); 0xDC00 <= low && low < 0xE000 {
+					r = (r-0xD800)<<10 + (low - 0xDC00) + 0x10000
+					i += 6
+				}
+			}
+			dst = utf8.AppendRune(dst, r) // U+FFFD for half a pair
+		default: // quote, backslash, slash
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
+
+func hex4(s []byte) (r rune) {
+	for _, c := range s[:4] {
+		r = r<<4 | rune(hexValue(c))
+	}
+	return r
+}
+
+func hexValue(c byte) byte {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return 0xFF
+}

@@ -1,0 +1,139 @@
+package sinks
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// Block is a batch of rows of one personal dataset, column by column, in the
+// encoding of ClickHouse's native format, so that it is written to the wire
+// without another copy. Beside the policy's columns each row carries where it
+// came from, which makes storing it again recognisable.
+type Block struct {
+	Dataset   string
+	Columns   []*Column
+	Days      []Day    // UTC day of each row's event time
+	Records   []ID     // identity of each row: equal for a record and its copies
+	Positions []uint64 // byte offset of each row's record in its decompressed source
+	Batches   []uint32 // batch of each row's partition
+	Source    uint64   // of all rows: the first 64 bits of the source's digest
+}
+
+// Rows returns the number of rows.
+func (b *Block) Rows() int { return len(b.Days) }
+
+// Reset empties b for reuse.
+func (b *Block) Reset() {
+	b.Days, b.Records, b.Positions, b.Batches = b.Days[:0], b.Records[:0], b.Positions[:0], b.Batches[:0]
+	for _, c := range b.Columns {
+		c.Data, c.Nulls = c.Data[:0], c.Nulls[:0]
+	}
+}
+
+// Filter keeps the rows for which keep is true.
+func (b *Block) Filter(keep []bool) {
+	for _, c := range b.Columns {
+		c.filter(keep)
+	}
+	n := 0
+	for i, k := range keep {
+		if k {
+			b.Days[n], b.Records[n], b.Positions[n] = b.Days[i], b.Records[i], b.Positions[i]
+			n++
+		}
+	}
+	b.Days, b.Records, b.Positions = b.Days[:n], b.Records[:n], b.Positions[:n]
+}
+
+// Column holds the values of one column of a Block: little-endian numbers of
+// Width bytes, or, if Width is 0, strings, each preceded by its length as an
+// unsigned varint. A Nullable column has a byte a row in Nulls, 1 for NULL.
+type Column struct {
+	Name     string
+	Type     string // as the block's header names it, such as DateTime64(3, 'UTC')
+	Width    int
+	Nullable bool
+	Data     []byte
+	Nulls    []byte
+
+	last int // where the last string begins
+}
+
+// AppendString appends a string.
+func (c *Column) AppendString(s []byte) {
+	c.last = len(c.Data)
+	c.Data = binary.AppendUvarint(c.Data, uint64(len(s)))
+	c.Data = append(c.Data, s...)
+}
+
+// AppendUint appends the low Width bytes of v, which also carry signed numbers.
+func (c *Column) AppendUint(v uint64) {
+	switch c.Width {
+	case 1:
+		c.Data = append(c.Data, byte(v))
+	case 2:
+		c.Data = binary.LittleEndian.AppendUint16(c.Data, uint16(v))
+	case 4:
+		c.Data = binary.LittleEndian.AppendUint32(c.Data, uint32(v))
+	default:
+		c.Data = binary.LittleEndian.AppendUint64(c.Data, v)
+	}
+	if c.Nullable {
+		c.Nulls = append(c.Nulls, 0)
+	}
+}
+
+// AppendFloat appends a floating-point number of Width bytes.
+func (c *Column) AppendFloat(v float64) {
+	if c.Width == 4 {
+		c.AppendUint(uint64(math.Float32bits(float32(v))))
+		return
+	}
+	c.AppendUint(math.Float64bits(v))
+}
+
+// AppendDefault appends NULL to a Nullable column and the type's zero value, or
+// the empty string, to any other.
+func (c *Column) AppendDefault() {
+	if c.Width == 0 {
+		c.AppendString(nil)
+		return
+	}
+	c.AppendUint(0)
+	if c.Nullable {
+		c.Nulls[len(c.Nulls)-1] = 1
+	}
+}
+
+// RemoveLast takes the last value away again. It may be called once between two
+// appends.
+func (c *Column) RemoveLast() {
+	if c.Width == 0 {
+		c.Data = c.Data[:c.last]
+		return
+	}
+	c.Data = c.Data[:len(c.Data)-c.Width]
+	if c.Nullable {
+		c.Nulls = c.Nulls[:len(c.Nulls)-1]
+	}
+}
+
+func (c *Column) filter(keep []bool) {
+	from, to, nulls := 0, 0, 0
+	for i, k := range keep {
+		size := c.Width
+		if size == 0 {
+			length, prefix := binary.Uvarint(c.Data[from:])
+			size = prefix + int(length)
+		}
+		if k {
+			to += copy(c.Data[to:], c.Data[from:from+size])
+			if c.Nullable {
+				c.Nulls[nulls] = c.Nulls[i]
+				nulls++
+			}
+		}
+		from += size
+	}
+	c.Data, c.Nulls = c.Data[:to], c.Nulls[:nulls]
+}

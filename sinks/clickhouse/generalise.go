@@ -1,0 +1,235 @@
+package clickhouse
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/facesoft/lapse/config"
+)
+
+// generalisation is the publication of one dataset compiled to SQL expressions
+// over its personal columns. All statements that make or check a publication are
+// rendered from it.
+type generalisation struct {
+	Personal, Published *table
+	Time                string // quoted
+	K                   int
+	Subject             subject
+	Source              []string // quoted personal columns that are needed
+	Classes             [][]string
+	Values              []publishedValue
+	Texts               [][]string // per vector: the text values, which could hold an identifier
+	DistinctTexts       []string   // the texts of all vectors, each once
+	Identifiers         []string   // quoted columns that identify directly
+	Suppressed          int        // the level of rows that fit no vector
+}
+
+// publishedValue is one published column: its expression in terms of the row and
+// of the level chosen for it.
+type publishedValue struct {
+	Name       string
+	Expression string
+	Type       string
+	InClass    bool
+	IsText     bool
+}
+
+// subject is the expression for the person that a row is about.
+type subject struct {
+	Expression string
+	Links      []link
+}
+
+// link ties a weaker identifier to the stronger one it is seen with in the same
+// partition, so that a visitor who signs in later is not counted twice.
+type link struct {
+	Alias    string
+	Weaker   string // quoted column
+	Stronger string // expression
+}
+
+func (s *Store) generalisation(dataset string) (*generalisation, error) {
+	personal, err := s.table(dataset)
+	if err != nil {
+		return nil, err
+	}
+	d := personal.dataset
+	if d == nil || d.Publish == nil {
+		return nil, fmt.Errorf("the policy does not publish %q", dataset)
+	}
+	g := &generalisation{
+		Personal: personal, Published: analyticsTable(s.policy, s.db, d),
+		Time: quote(d.Time), K: d.Publish.K, Subject: subjectOf(d),
+		Suppressed: len(d.Publish.Chain),
+	}
+	for _, c := range d.Columns {
+		if c.Identifies == config.Directly {
+			g.Identifiers = append(g.Identifiers, quote(c.Name))
+		}
+	}
+	g.compileClasses(d)
+	g.compileValues(d)
+	return g, nil
+}
+
+// compileClasses writes down, for every vector of the chain, the expressions
+// whose values make up the equivalence class.
+func (g *generalisation) compileClasses(d *config.Dataset) {
+	columns := d.Publish.ClassColumns()
+	for _, vector := range d.Publish.Vectors() {
+		var class, texts []string
+		for i, c := range columns {
+			from, _ := d.Column(c.From)
+			level := c.Levels[vector[i]]
+			e := transform(level, from, c.ResultType(from.Type))
+			class = append(class, e)
+			if from.Type.Kind() == config.Text && level.Name != config.Any {
+				texts = append(texts, e)
+				if !slices.Contains(g.DistinctTexts, e) {
+					g.DistinctTexts = append(g.DistinctTexts, e)
+				}
+			}
+		}
+		g.Classes, g.Texts = append(g.Classes, class), append(g.Texts, texts)
+	}
+}
+
+// compileValues writes down each published column as an expression over the
+// personal columns and the row's level.
+func (g *generalisation) compileValues(d *config.Dataset) {
+	vectors := d.Publish.Vectors()
+	class := 0
+	for _, c := range d.Publish.Columns {
+		from, _ := d.Column(c.From)
+		if name := quote(c.From); !slices.Contains(g.Source, name) {
+			g.Source = append(g.Source, name)
+		}
+		result := c.ResultType(from.Type)
+		v := publishedValue{Name: quote(c.Name), Type: storedType(result), InClass: !c.Measure, IsText: result.Kind() == config.Text}
+		if c.Measure {
+			v.Expression = quote(c.From)
+		} else {
+			v.Expression = byLevel(vectors, class, func(level int) string {
+				return transform(c.Levels[level], from, result)
+			})
+			class++
+		}
+		g.Values = append(g.Values, v)
+	}
+}
+
+// byLevel chooses between the generalisations of class column i by the row's
+// level: the index of its vector in the chain.
+func byLevel(vectors [][]int, i int, expression func(level int) string) string {
+	var branches []string
+	for v := 0; v < len(vectors); v++ {
+		last := v
+		for last+1 < len(vectors) && vectors[last+1][i] == vectors[v][i] {
+			last++
+		}
+		e := expression(vectors[v][i])
+		if last == len(vectors)-1 {
+			branches = append(branches, e)
+		} else {
+			branches = append(branches, fmt.Sprintf("level <= %d", last), e)
+		}
+		v = last
+	}
+	if len(branches) == 1 {
+		return branches[0]
+	}
+	return "multiIf(" + strings.Join(branches, ", ") + ")"
+}
+
+// transform compiles one level of a hierarchy to an expression over a personal
+// column, of the type that the published column has.
+func transform(t config.Transform, from *config.Column, result config.Type) string {
+	c := quote(from.Name)
+	path := fmt.Sprintf("cutQueryStringAndFragment(if(position(%[1]s, '://') > 0, path(%[1]s), %[1]s))", c)
+	switch t.Name {
+	case config.Any:
+		return "'*'"
+	case config.Hour:
+		return fmt.Sprintf("toStartOfHour(toDateTime(%s, 'UTC'))", c)
+	case config.ToDay:
+		return fmt.Sprintf("toStartOfDay(toDateTime(%s, 'UTC'))", c)
+	case config.URLPath:
+		return path
+	case config.URLRoute:
+		return fmt.Sprintf("replaceRegexpAll(%s, %s, '/:id')", path, literal(variableSegment))
+	case config.URLSection:
+		return fmt.Sprintf("concat('/', splitByChar('/', %s)[2])", path)
+	case config.URLHost:
+		return fmt.Sprintf("if(isIPv4String(domain(%[1]s)) OR isIPv6String(domain(%[1]s)), '(address)', domain(%[1]s))", c)
+	case config.Major:
+		return fmt.Sprintf("splitByChar('.', toString(%s))[1]", c)
+	case config.BeforeHyphen:
+		return fmt.Sprintf("splitByChar('-', replaceAll(toString(%s), '_', '-'))[1]", c)
+	case config.Bands:
+		return bands(t.Numbers, c)
+	case config.IPPrefix:
+		return fmt.Sprintf("multiIf(isIPv4String(%[1]s), concat(toString(IPv4CIDRToRange(toIPv4OrDefault(%[1]s), %[2]d).1), '/%[2]d'), "+
+			"isIPv6String(%[1]s), concat(toString(IPv6CIDRToRange(toIPv6OrDefault(%[1]s), %[3]d).1), '/%[3]d'), '')", c, t.Numbers[0], t.Numbers[1])
+	}
+	if result.Kind() == config.Text && from.Type.Kind() != config.Text { // keep, beside coarser levels
+		if from.Type.Nullable() {
+			return fmt.Sprintf("ifNull(toString(%s), '')", c)
+		}
+		return fmt.Sprintf("toString(%s)", c)
+	}
+	return c
+}
+
+// variableSegment matches a segment of a path that stands for one thing among
+// many: a number, a long token with digits, anything with an "@", anything long.
+const variableSegment = `/([0-9]+|[0-9a-zA-Z_-]*[0-9][0-9a-zA-Z_-]{15,}|[^/]*@[^/]*|[^/]{40,})`
+
+// bands compiles ascending bounds to labels: "<0", "0-9", "10-99", "100+".
+func bands(bounds []int64, c string) string {
+	branches := []string{fmt.Sprintf("isNull(%s)", c), "''", fmt.Sprintf("%s < %d", c, bounds[0]), fmt.Sprintf("'<%d'", bounds[0])}
+	for i := 1; i < len(bounds); i++ {
+		branches = append(branches, fmt.Sprintf("%s < %d", c, bounds[i]), fmt.Sprintf("'%d-%d'", bounds[i-1], bounds[i]-1))
+	}
+	return fmt.Sprintf("multiIf(%s, '%d+')", strings.Join(branches, ", "), bounds[len(bounds)-1])
+}
+
+// subjectOf compiles the person that a row is about: the first subject column
+// that is not empty, or what a weaker one is tied to within the partition. Rows
+// without any count as one person together, which can only lower the count.
+func subjectOf(d *config.Dataset) subject {
+	var s subject
+	var branches []string
+	for i, name := range d.Subject {
+		column := quote(name)
+		own := fmt.Sprintf("concat('%d:', %s)", i, column)
+		if i == 0 {
+			branches = append(branches, fmt.Sprintf("%s != ''", column), own)
+			continue
+		}
+		var stronger []string
+		for j, other := range d.Subject[:i] {
+			stronger = append(stronger, fmt.Sprintf("%s != ''", quote(other)), fmt.Sprintf("concat('%d:', %s)", j, quote(other)))
+		}
+		l := link{
+			Alias:    fmt.Sprintf("link%d", i),
+			Weaker:   column,
+			Stronger: fmt.Sprintf("multiIf(%s, '')", strings.Join(stronger, ", ")),
+		}
+		s.Links = append(s.Links, l)
+		tied := fmt.Sprintf("%s.stronger", l.Alias)
+		branches = append(branches, fmt.Sprintf("%s != ''", tied), tied, fmt.Sprintf("%s != ''", column), own)
+	}
+	s.Expression = fmt.Sprintf("multiIf(%s, '')", strings.Join(branches, ", "))
+	return s
+}
+
+// firstIdentifier compiles the first subject column that is not empty, without
+// ties: good enough to say in a plan about how many people it is.
+func firstIdentifier(columns []string) string {
+	var branches []string
+	for _, name := range columns {
+		branches = append(branches, fmt.Sprintf("%s != ''", quote(name)), quote(name))
+	}
+	return fmt.Sprintf("multiIf(%s, '')", strings.Join(branches, ", "))
+}

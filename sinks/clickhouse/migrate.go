@@ -1,0 +1,74 @@
+package clickhouse
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"text/template"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// controlTables are the tables that the migrations make.
+var controlTables = []string{
+	"migrations", "sources", "seals", "publications", "runs",
+}
+
+// migrate brings the control database up to date. The migrations are numbered,
+// their statements can be repeated, and none is changed once it has been
+// released.
+func (s *Store) migrate(ctx context.Context) error {
+	if err := s.exec(ctx, "create_migrations", s.db, nil); err != nil {
+		return err
+	}
+	applied := map[string]bool{}
+	err := s.query(ctx, "applied_migrations", s.db, nil, func(r driver.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		applied[name] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	files, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return err
+	}
+	for _, file := range files { // in the order of their numbers
+		name := strings.TrimSuffix(path.Base(file), ".sql")
+		if applied[name] {
+			continue
+		}
+		if err := s.apply(ctx, file, name); err != nil {
+			return fmt.Errorf("migration %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func (s *Store) apply(ctx context.Context, file, name string) error {
+	t, err := template.New(path.Base(file)).Funcs(template.FuncMap{"name": quote}).ParseFS(migrationFiles, file)
+	if err != nil {
+		return err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, s.db); err != nil {
+		return err
+	}
+	for statement := range strings.SplitSeq(b.String(), ";\n") {
+		if strings.TrimSpace(statement) == "" {
+			continue
+		}
+		if err := s.conn.Exec(ctx, statement); err != nil {
+			return Redact(err)
+		}
+	}
+	return s.exec(ctx, "record_migration", s.db, parameters{"name": name})
+}

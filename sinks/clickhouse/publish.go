@@ -1,0 +1,331 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+var _ sinks.Publisher = (*Store)(nil)
+
+// inMemoryRows is up to how many rows the class hashes of a batch are kept in
+// memory: some 100 bytes each.
+const inMemoryRows = 4_000_000
+
+// stage is a set of partitions in preparation. Its tables have random names, so
+// that two processes that work on the same partition stay out of each other's
+// way: both come to the same rows. Its exported fields are what the statements
+// are rendered from.
+type stage struct {
+	store *Store
+	pubs  []sinks.Publication
+
+	G           *generalisation
+	Control     string
+	TaintTable  string
+	HashTable   string
+	ClassTable  string
+	StageTable  string
+	InMemory    bool
+	Level       int
+	Finer       []int
+	Partition   string
+	ClassValues []publishedValue
+	TextValues  []publishedValue
+}
+
+var _ sinks.Staged = (*stage)(nil)
+
+// Stage implements sinks.Publisher.
+func (s *Store) Stage(ctx context.Context, dataset string, partitions []sinks.Partition) (sinks.Staged, error) {
+	st, err := s.newStage(dataset, partitions, stagePrefix+sinks.NewID().String())
+	if err != nil {
+		return nil, err
+	}
+	if err := st.prepare(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("stage %s: %w", dataset, err), st.Discard(context.WithoutCancel(ctx)))
+	}
+	return st, nil
+}
+
+func (s *Store) newStage(dataset string, partitions []sinks.Partition, name string) (*stage, error) {
+	g, err := s.generalisation(dataset)
+	if err != nil {
+		return nil, err
+	}
+	st := &stage{
+		store: s, G: g, Control: s.db.Control,
+		TaintTable: name + "_taint", HashTable: name + "_hashes", ClassTable: name + "_classes", StageTable: name + "_rows",
+	}
+	for _, p := range partitions {
+		st.pubs = append(st.pubs, sinks.Publication{Partition: p, Dataset: dataset, K: sinks.KResult{K: uint64(g.K)}})
+	}
+	for _, v := range g.Values {
+		if v.InClass {
+			st.ClassValues = append(st.ClassValues, v)
+			if v.IsText {
+				st.TextValues = append(st.TextValues, v)
+			}
+		}
+	}
+	return st, nil
+}
+
+func (st *stage) parameters() parameters {
+	ids := make([]string, len(st.pubs))
+	for i, p := range st.pubs {
+		ids[i] = partitionID(p.Partition)
+	}
+	return parameters{"partitions": arrayOf(ids)}
+}
+
+// publication returns the record of the partition with ClickHouse's id.
+func (st *stage) publication(id string) (*sinks.Publication, error) {
+	for i := range st.pubs {
+		if partitionID(st.pubs[i].Partition) == id {
+			return &st.pubs[i], nil
+		}
+	}
+	return nil, fmt.Errorf("the partition %s was not asked for", id)
+}
+
+// prepare finds the classes, level by level, and writes the generalised rows.
+func (st *stage) prepare(ctx context.Context) error {
+	if err := st.chooseEngine(ctx); err != nil {
+		return err
+	}
+	for _, statement := range st.script() {
+		if err := st.store.exec(ctx, statement.name, statement.stage, st.parameters()); err != nil {
+			return err
+		}
+	}
+	return errors.Join(st.countPersonal(ctx), st.countStaged(ctx))
+}
+
+// step is one statement of the staging script, with what it is rendered from.
+type step struct {
+	name  string
+	stage *stage
+}
+
+// script lists the statements that stage the partitions, in order.
+func (st *stage) script() []step {
+	steps := []step{
+		{"create_taint", st}, {"create_hashes", st}, {"create_classes", st}, {"create_stage", st},
+		{"find_taint", st}, {"hash_rows", st},
+	}
+	var finer []int
+	for level := range st.G.Classes {
+		at := *st
+		at.Level, at.Finer = level, finer
+		steps = append(steps, step{"find_classes", &at})
+		finer = append(finer[:level:level], level)
+	}
+	return append(steps, step{"stage_rows", st})
+}
+
+// SQL returns the statements that publish a partition of the dataset.
+func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
+	st, err := s.newStage(dataset, []sinks.Partition{p}, stagePrefix)
+	if err != nil {
+		return nil, err
+	}
+	st.InMemory, st.Partition = true, partitionID(p)
+	script := append(st.script(), step{"publish_partition", st}, step{"verify_classes", st}, step{"verify_identifiers", st})
+	sql := make([]string, len(script))
+	for i, statement := range script {
+		if sql[i], err = render(statement.name, statement.stage); err != nil {
+			return nil, err
+		}
+	}
+	return sql, nil
+}
+
+func (st *stage) chooseEngine(ctx context.Context) error {
+	var rows uint64
+	err := st.store.queryRow(ctx, "count_rows", st.G.Personal, st.parameters(), &rows)
+	st.InMemory = rows <= inMemoryRows
+	return err
+}
+
+func (st *stage) countPersonal(ctx context.Context) error {
+	return st.store.query(ctx, "count_personal", st, nil, func(r driver.Rows) error {
+		var id string
+		var rows, subjects uint64
+		if err := r.Scan(&id, &rows, &subjects); err != nil {
+			return err
+		}
+		p, err := st.publication(id)
+		if err == nil {
+			p.Rows, p.Subjects = rows, subjects
+		}
+		return err
+	})
+}
+
+// countStaged counts what was staged and sees to it that each partition is one
+// part, for only a single part is published in one step.
+func (st *stage) countStaged(ctx context.Context) error {
+	var split []string
+	err := st.store.query(ctx, "count_stage", st, nil, func(r driver.Rows) error {
+		var id string
+		var rows, generalised, parts uint64
+		if err := r.Scan(&id, &rows, &generalised, &parts); err != nil {
+			return err
+		}
+		if parts > 1 {
+			split = append(split, id)
+		}
+		p, err := st.publication(id)
+		if err == nil {
+			p.Published, p.Generalised = rows, generalised
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range split {
+		data := *st
+		data.Partition = id
+		if err := st.store.exec(ctx, "merge_stage", &data, nil); err != nil {
+			return err
+		}
+	}
+	return st.conclude()
+}
+
+// conclude works out what was suppressed and stamps the records.
+func (st *stage) conclude() error {
+	for i := range st.pubs {
+		p := &st.pubs[i]
+		if p.Published > p.Rows {
+			return fmt.Errorf("%d rows of %s were staged out of %d: the partition changed meanwhile", p.Published, p.Partition, p.Rows)
+		}
+		p.Suppressed = p.Rows - p.Published
+		sql, err := st.store.SQL(p.Dataset, p.Partition)
+		if err != nil {
+			return err
+		}
+		p.Query = digest(sql...)
+	}
+	return nil
+}
+
+// Publications implements sinks.Staged.
+func (st *stage) Publications() []sinks.Publication { return st.pubs }
+
+// Publish implements sinks.Staged. Where everything was suppressed, there is
+// nothing to publish, and nothing may be left of an earlier attempt.
+func (st *stage) Publish(ctx context.Context, p sinks.Partition) error {
+	pub, err := st.publication(partitionID(p))
+	if err != nil {
+		return err
+	}
+	if pub.Published == 0 {
+		return st.store.dropPartitions(ctx, st.G.Published, []string{partitionID(p)})
+	}
+	data := *st
+	data.Partition = partitionID(p)
+	if err := st.store.exec(ctx, "publish_partition", &data, nil); err != nil {
+		return fmt.Errorf("publish %s of %s: %w", p, pub.Dataset, err)
+	}
+	return nil
+}
+
+// ErrVerification means that what is published is not what should be.
+var ErrVerification = errors.New("verification failed")
+
+// verified is what Verify found of one partition.
+type verified struct{ different, classes, smallest, rows, identifiers uint64 }
+
+// Verify implements sinks.Staged.
+func (st *stage) Verify(ctx context.Context) error {
+	found := map[string]*verified{}
+	for _, p := range st.pubs {
+		found[partitionID(p.Partition)] = &verified{}
+	}
+	err := st.store.query(ctx, "verify_classes", st, st.parameters(), func(r driver.Rows) error {
+		var id string
+		var v verified
+		err := r.Scan(&id, &v.different, &v.classes, &v.smallest, &v.rows)
+		found[id] = &v
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = st.store.query(ctx, "verify_identifiers", st, st.parameters(), func(r driver.Rows) error {
+		var id string
+		var n uint64
+		err := r.Scan(&id, &n)
+		if v := found[id]; v != nil {
+			v.identifiers = n
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	var faults *multierror.Error
+	for i := range st.pubs {
+		p := &st.pubs[i]
+		v := found[partitionID(p.Partition)]
+		if err := v.judge(p); err != nil {
+			faults = multierror.Append(faults, fmt.Errorf("verify %s of %s: %w", p.Partition, p.Dataset, err))
+			continue
+		}
+		p.K.Classes, p.K.Smallest, p.VerifiedAt = v.classes, v.smallest, time.Now().UTC()
+	}
+	return faults.ErrorOrNil()
+}
+
+func (v *verified) judge(p *sinks.Publication) error {
+	switch {
+	case v.different > 0:
+		return fmt.Errorf("%w: %d classes are not published as staged", ErrVerification, v.different)
+	case v.rows != p.Published:
+		return fmt.Errorf("%w: %d rows are published, %d were staged", ErrVerification, v.rows, p.Published)
+	case v.rows > 0 && v.smallest < p.K.K:
+		return fmt.Errorf("%w: a published class holds %d people, the policy asks for %d", ErrVerification, v.smallest, p.K.K)
+	case v.identifiers > 0:
+		return fmt.Errorf("%w: %d published values hold a direct identifier", ErrVerification, v.identifiers)
+	}
+	return nil
+}
+
+// Discard implements sinks.Staged.
+func (st *stage) Discard(ctx context.Context) error {
+	var errs error
+	for _, name := range []string{st.TaintTable, st.HashTable, st.ClassTable, st.StageTable} {
+		errs = errors.Join(errs, st.store.dropStage(ctx, name))
+	}
+	return errs
+}
+
+func (s *Store) dropStage(ctx context.Context, name string) error {
+	return s.exec(ctx, "drop_stage", map[string]any{"Control": s.db.Control, "Table": name}, nil)
+}
+
+// SweepStages removes the staging tables that killed runs have left. Call it only
+// while no other run can be staging.
+func (s *Store) SweepStages(ctx context.Context) error {
+	var names []string
+	data := map[string]any{"Control": s.db.Control, "Prefix": stagePrefix}
+	err := s.query(ctx, "list_stages", data, nil, func(r driver.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		names = append(names, name)
+		return err
+	})
+	for _, name := range names {
+		err = errors.Join(err, s.dropStage(ctx, name))
+	}
+	return err
+}

@@ -1,0 +1,113 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+var _ sinks.PersonalTables = (*Store)(nil)
+
+// Parts that are no longer read stay on disk until a background thread removes
+// them.
+const (
+	goneTimeout  = 2 * time.Minute
+	goneInterval = 10 * time.Millisecond
+)
+
+// Partitions implements sinks.PersonalTables.
+func (s *Store) Partitions(ctx context.Context, dataset string, before sinks.Day) ([]sinks.PartitionStats, error) {
+	t, err := s.table(dataset)
+	if err != nil {
+		return nil, err
+	}
+	subject := "''"
+	if t.dataset != nil {
+		subject = firstIdentifier(t.dataset.Subject)
+	}
+	var partitions []sinks.PartitionStats
+	data := map[string]any{"Table": t, "Subject": subject}
+	err = s.query(ctx, "partitions", data, parameters{"before": before.String()}, func(r driver.Rows) error {
+		var p sinks.PartitionStats
+		err := scanDay(r, &p.Day, &p.Batch, &p.Rows, &p.Subjects, &p.Bytes)
+		partitions = append(partitions, p)
+		return err
+	})
+	return partitions, err
+}
+
+// Seal implements sinks.PersonalTables.
+func (s *Store) Seal(ctx context.Context, dataset string, partitions []sinks.Partition) error {
+	return s.insert(ctx, "insert_seals", s.db, len(partitions), func(i int) []any {
+		return []any{dataset, partitions[i].Day.Start(), partitions[i].Batch}
+	})
+}
+
+// Drop implements sinks.PersonalTables.
+func (s *Store) Drop(ctx context.Context, dataset string, partitions []sinks.Partition) (map[sinks.Partition]sinks.Absence, error) {
+	t, err := s.table(dataset)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(partitions))
+	for i, p := range partitions {
+		ids[i] = partitionID(p)
+	}
+	if err := s.dropPartitions(ctx, t, ids); err != nil {
+		return nil, err
+	}
+	deadline := time.Now().Add(goneTimeout)
+	for {
+		left, err := s.absence(ctx, t, ids)
+		if err != nil || len(left) == 0 || time.Now().After(deadline) {
+			return byPartition(partitions, left), err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(goneInterval):
+		}
+	}
+}
+
+func (s *Store) dropPartitions(ctx context.Context, t *table, ids []string) error {
+	data := map[string]any{"Database": t.Database, "Name": t.Name, "Partitions": ids}
+	if err := s.exec(ctx, "drop_partitions", data, nil); err != nil {
+		return fmt.Errorf("%s.%s: %w", t.Database, t.Name, err)
+	}
+	return nil
+}
+
+// absence counts what is left of partitions; those of which nothing is left are
+// not in the result.
+func (s *Store) absence(ctx context.Context, t *table, ids []string) (map[string]sinks.Absence, error) {
+	left := map[string]sinks.Absence{}
+	err := s.query(ctx, "absence", t, parameters{"partitions": arrayOf(ids)}, func(r driver.Rows) error {
+		var id string
+		var a sinks.Absence
+		err := r.Scan(&id, &a.Rows, &a.Active, &a.Inactive, &a.Detached)
+		if !a.Proven() {
+			left[id] = a
+		}
+		return err
+	})
+	return left, err
+}
+
+func byPartition(partitions []sinks.Partition, left map[string]sinks.Absence) map[sinks.Partition]sinks.Absence {
+	all := make(map[sinks.Partition]sinks.Absence, len(partitions))
+	for _, p := range partitions {
+		all[p] = left[partitionID(p)]
+	}
+	return all
+}
+
+// partitionID is ClickHouse's own id of a partition by (day, batch). It is the
+// same in the personal and in the anonymised table.
+func partitionID(p sinks.Partition) string {
+	return fmt.Sprintf("%s-%d", p.Day.Start().Format("20060102"), p.Batch)
+}

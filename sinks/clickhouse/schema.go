@@ -1,0 +1,173 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/hashicorp/go-multierror"
+)
+
+// stagePrefix begins the names of the tables in which a partition is prepared.
+const stagePrefix = "stage_"
+
+// Prepare makes the databases and tables that are missing, adds columns that the
+// policy has gained, and then compares what is there with the policy. It refuses
+// to go on if personal data could lie where the policy does not say: an
+// unregistered table, column, view, dictionary or projection (I13).
+func (s *Store) Prepare(ctx context.Context) error {
+	for _, name := range []string{s.db.Telemetry, s.db.Analytics, s.db.Control} {
+		if err := s.exec(ctx, "create_database", name, nil); err != nil {
+			return fmt.Errorf("prepare clickhouse: %w", err)
+		}
+	}
+	if err := s.migrate(ctx); err != nil {
+		return fmt.Errorf("prepare clickhouse: %w", err)
+	}
+	expected := s.expected()
+	for _, t := range expected {
+		if err := s.exec(ctx, "create_table", t, nil); err != nil {
+			return fmt.Errorf("prepare clickhouse: %s.%s: %w", t.Database, t.Name, err)
+		}
+	}
+	live, err := s.live(ctx)
+	if err != nil {
+		return fmt.Errorf("prepare clickhouse: %w", err)
+	}
+	if err := s.addColumns(ctx, expected, live); err != nil {
+		return fmt.Errorf("prepare clickhouse: %w", err)
+	}
+	return s.compare(ctx, expected, live)
+}
+
+// expected returns every table that is compiled from the policy.
+func (s *Store) expected() []*table {
+	tables := slices.Collect(maps.Values(s.tables))
+	for i := range s.policy.Datasets {
+		if d := &s.policy.Datasets[i]; d.Publish != nil {
+			tables = append(tables, analyticsTable(s.policy, s.db, d))
+		}
+	}
+	slices.SortFunc(tables, func(a, b *table) int {
+		return strings.Compare(a.Database+"."+a.Name, b.Database+"."+b.Name)
+	})
+	return tables
+}
+
+// liveTable is a table as ClickHouse describes it.
+type liveTable struct {
+	database, name, engine, partitionKey, sortingKey string
+	columns                                          []tableColumn
+}
+
+// live reads what is in the three databases.
+func (s *Store) live(ctx context.Context) (map[string]*liveTable, error) {
+	tables := map[string]*liveTable{}
+	err := s.query(ctx, "live_tables", s.db, nil, func(r driver.Rows) error {
+		t := &liveTable{}
+		err := r.Scan(&t.database, &t.name, &t.engine, &t.partitionKey, &t.sortingKey)
+		tables[t.database+"."+t.name] = t
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = s.query(ctx, "live_columns", s.db, nil, func(r driver.Rows) error {
+		var database, name string
+		var c tableColumn
+		if err := r.Scan(&database, &name, &c.Name, &c.Type); err != nil {
+			return err
+		}
+		if t := tables[database+"."+name]; t != nil {
+			t.columns = append(t.columns, c)
+		}
+		return nil
+	})
+	return tables, err
+}
+
+// addColumns adds what the policy has gained, and notes it in live.
+func (s *Store) addColumns(ctx context.Context, expected []*table, live map[string]*liveTable) error {
+	for _, t := range expected {
+		have := live[t.Database+"."+t.Name]
+		if have == nil {
+			continue // compare says so
+		}
+		for _, c := range t.Columns {
+			if slices.ContainsFunc(have.columns, func(l tableColumn) bool { return l.Name == c.Name }) {
+				continue
+			}
+			data := map[string]any{"Database": t.Database, "Name": t.Name, "Column": c}
+			if err := s.exec(ctx, "add_column", data, nil); err != nil {
+				return fmt.Errorf("%s.%s: %w", t.Database, t.Name, err)
+			}
+			have.columns = append(have.columns, c)
+		}
+	}
+	return nil
+}
+
+// compare holds the live schema against the policy and gathers what differs.
+func (s *Store) compare(ctx context.Context, expected []*table, live map[string]*liveTable) error {
+	var faults *multierror.Error
+	known := map[string]bool{}
+	for _, t := range expected {
+		full := t.Database + "." + t.Name
+		known[full] = true
+		faults = multierror.Append(faults, t.differences(full, live[full])...)
+	}
+	for _, name := range controlTables {
+		known[s.db.Control+"."+name] = true
+	}
+	for _, full := range slices.Sorted(maps.Keys(live)) {
+		t := live[full]
+		if known[full] || t.database == s.db.Control && strings.HasPrefix(t.name, stagePrefix) {
+			continue
+		}
+		faults = multierror.Append(faults, fmt.Errorf("%s is not registered in the policy: describe it there as a dataset, or move it out of this database", full))
+	}
+	err := s.query(ctx, "live_derivatives", s.db, nil, func(r driver.Rows) error {
+		var database, name, engine string
+		err := r.Scan(&database, &name, &engine)
+		faults = multierror.Append(faults, fmt.Errorf("%s.%s (%s) is derived from personal tables and not registered in the policy: what is deleted there would live on here; drop it", database, name, engine))
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if faults.ErrorOrNil() == nil {
+		return nil
+	}
+	return fmt.Errorf("compare the live schema with policy %s %s: %w", s.policy.Name, s.policy.Version, faults)
+}
+
+// differences says how a live table deviates from the policy's.
+func (t *table) differences(full string, live *liveTable) (faults []error) {
+	if live == nil {
+		return []error{fmt.Errorf("%s is missing and could not be made", full)}
+	}
+	if normalise(live.partitionKey) != normalise(t.PartitionBy) {
+		faults = append(faults, fmt.Errorf("%s is partitioned by %s, the policy needs %s: rename the table and run again to have it made anew", full, live.partitionKey, t.PartitionBy))
+	}
+	want := map[string]string{}
+	for _, c := range t.Columns {
+		want[c.Name] = c.Type
+	}
+	for _, c := range live.columns {
+		switch expected, ok := want[c.Name]; {
+		case !ok:
+			faults = append(faults, fmt.Errorf("the column %s.%s is not registered in the policy: describe it there, or drop it from the table", full, c.Name))
+		case expected != c.Type:
+			faults = append(faults, fmt.Errorf("the column %s.%s is %s, the policy says %s: change the one or the other", full, c.Name, c.Type, expected))
+		}
+	}
+	return faults
+}
+
+// normalise removes what ClickHouse writes differently from what it was given.
+func normalise(expression string) string {
+	return strings.NewReplacer("`", "", " ", "", "(", "", ")", "").Replace(expression)
+}

@@ -1,0 +1,1 @@
+ALTER TABLE {{name .Database .Name}} ADD COLUMN IF NOT EXISTS {{name .Column.Name}} {{.Column.Type}} COMMENT {{literal .Column.Comment}}

@@ -1,0 +1,1 @@
+SELECT DISTINCT name FROM {{name .Control "migrations"}}

@@ -1,0 +1,3 @@
+SELECT partition, count(), uniqExact(subject)
+FROM {{name .Control .HashTable}}
+GROUP BY partition

@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .ClassTable}} (level UInt8, class FixedString(16)) ENGINE = Memory

@@ -1,0 +1,17 @@
+CREATE TABLE IF NOT EXISTS {{name .Database .Name}} (
+{{- range $i, $c := .Columns}}{{if $i}},{{end}}
+    {{name $c.Name}} {{$c.Type}} COMMENT {{literal $c.Comment}}
+{{- end}}
+)
+ENGINE = MergeTree
+PARTITION BY {{.PartitionBy}}
+ORDER BY ({{join .OrderBy ", "}})
+SETTINGS
+    {{- /* What is dropped must be gone soon, and provably. */}}
+    old_parts_lifetime = 0,
+    {{- /* What is acknowledged must outlive a power cut. */}}
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
+    {{- if .Deduplicates}},
+    non_replicated_deduplication_window = 10000
+    {{- end}}
+COMMENT {{literal .Comment}}

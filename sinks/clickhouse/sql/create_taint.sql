@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .TaintTable}} (partition String, text String) ENGINE = Memory

@@ -1,0 +1,10 @@
+{{- /* The texts that could be published, at any level, and that hold a direct
+       identifier of their partition. */ -}}
+INSERT INTO {{name .Control .TaintTable}}
+SELECT partition, text
+FROM (
+    SELECT DISTINCT _partition_id AS partition, arrayJoin([{{range $i, $text := .G.DistinctTexts}}{{if $i}}, {{end}}toString({{$text}}){{end}}]::Array(String)) AS text
+    FROM {{name .G.Personal.Database .G.Personal.Name}}
+    WHERE _partition_id IN {partitions:Array(String)}
+)
+WHERE {{template "holds_identifier.sql" .}}

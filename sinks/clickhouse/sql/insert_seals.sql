@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "seals"}} (dataset, day, batch)

@@ -1,0 +1,4 @@
+SELECT database, name, engine, partition_key, sorting_key
+FROM system.tables
+WHERE database IN ({{literal .Telemetry}}, {{literal .Analytics}}, {{literal .Control}})
+ORDER BY database, name

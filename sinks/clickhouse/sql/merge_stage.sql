@@ -1,0 +1,1 @@
+OPTIMIZE TABLE {{name .Control .StageTable}} PARTITION ID {{literal .Partition}} FINAL

@@ -1,0 +1,135 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ClickHouse/ch-go"
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/facesoft/lapse/config"
+)
+
+// Databases are the names of the three databases.
+type Databases struct {
+	Telemetry string // personal
+	Analytics string // anonymised: the only one that analysts may read
+	Control   string // runs, accounts of ingest, training register, tombstones
+}
+
+// DatabasesWithPrefix returns the default names with a prefix before each.
+func DatabasesWithPrefix(prefix string) Databases {
+	return Databases{prefix + "telemetry", prefix + "analytics", prefix + "lapse"}
+}
+
+// Options say which ClickHouse to use and for which policy.
+type Options struct {
+	Addresses []string // host:port of the native protocol
+	User      string
+	Password  string
+	TLS       *tls.Config // nil: none, for loopback
+	Databases Databases
+	Policy    *config.Policy
+}
+
+// Store is a ClickHouse in which the tables of one policy live. It is safe for
+// use by several goroutines at once.
+type Store struct {
+	conn   driver.Conn
+	policy *config.Policy
+	db     Databases
+	tables map[string]*table // personal tables by dataset, and the quarantine
+
+	// Blocks are written over a connection of their own, without the row-wise
+	// client's copies.
+	blocks struct {
+		sync.Mutex
+		options ch.Options
+		client  *ch.Client
+	}
+}
+
+// settings are those that correctness rests on. With async_insert, on by default
+// since 26.x, an acknowledged row may not be stored yet.
+var settings = map[string]any{
+	"async_insert":                    0,
+	"max_partitions_per_insert_block": 0,
+	"mutations_sync":                  2,
+	"alter_sync":                      2,
+	"lightweight_deletes_sync":        2,
+	"optimize_throw_if_noop":          1,
+	"max_execution_time":              3600,
+}
+
+// Open connects to ClickHouse. It changes nothing there; see Prepare.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	conn, err := clickhouse.Open(&clickhouse.Options{
+		Addr:        o.Addresses,
+		Auth:        clickhouse.Auth{Username: o.User, Password: o.Password},
+		TLS:         o.TLS,
+		Settings:    clickhouse.Settings(settings),
+		DialTimeout: 10 * time.Second,
+		ReadTimeout: time.Hour,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open clickhouse: %w", err)
+	}
+	if err := ping(ctx, conn); err != nil {
+		return nil, errors.Join(fmt.Errorf("open clickhouse at %v: %w", o.Addresses, err), conn.Close())
+	}
+	s := &Store{conn: conn, policy: o.Policy, db: o.Databases}
+	s.tables = personalTables(o.Policy, o.Databases)
+	s.blocks.options = ch.Options{
+		Address:  o.Addresses[0],
+		User:     o.User,
+		Password: o.Password,
+		TLS:      o.TLS,
+		Settings: []ch.Setting{ch.SettingInt("async_insert", 0), ch.SettingInt("max_partitions_per_insert_block", 0)},
+	}
+	return s, nil
+}
+
+// ping waits a little for an engine that is just being started again.
+func ping(ctx context.Context, conn driver.Conn) (err error) {
+	for attempt := range 20 {
+		if err = conn.Ping(ctx); err == nil || !Unavailable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(time.Duration(attempt) * 20 * time.Millisecond):
+		}
+	}
+	return err
+}
+
+// Close closes the connections.
+func (s *Store) Close() error {
+	s.blocks.Lock()
+	defer s.blocks.Unlock()
+	var err error
+	if s.blocks.client != nil {
+		err = s.blocks.client.Close()
+		s.blocks.client = nil
+	}
+	return errors.Join(err, s.conn.Close())
+}
+
+// Databases returns the names of the databases.
+func (s *Store) Databases() Databases { return s.db }
+
+// Unavailable reports whether err means that ClickHouse did not answer, so that
+// trying again later may help.
+func Unavailable(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, clickhouse.ErrAcquireConnTimeout) || isEOF(err)
+}

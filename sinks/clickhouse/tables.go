@@ -1,0 +1,142 @@
+package clickhouse
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// table is a table as the policy has it: what create_table.sql makes and what
+// the live schema is compared with.
+type table struct {
+	Database, Name string
+	Comment        string
+	Columns        []tableColumn
+	PartitionBy    string
+	OrderBy        []string // quoted names
+	Deduplicates   bool     // remembers insert tokens
+	Time           string   // the column that decides the partition's day
+
+	dataset *config.Dataset // nil for the quarantine
+}
+
+type tableColumn struct{ Name, Type, Comment string }
+
+// The columns that every personal table has beside the policy's.
+const (
+	recordColumn   = config.ReservedPrefix + "record"
+	sourceColumn   = config.ReservedPrefix + "source"
+	positionColumn = config.ReservedPrefix + "position"
+	batchColumn    = config.ReservedPrefix + "batch"
+	levelColumn    = config.ReservedPrefix + "level"
+	dayColumn      = "day"
+)
+
+var originColumns = []tableColumn{
+	{recordColumn, "UUID", "identity of the record: a hash of its message id, or of its place and bytes"},
+	{sourceColumn, "UInt64", "the first 64 bits of the digest of the file it came from"},
+	{positionColumn, "UInt64", "byte offset of the record in the decompressed file"},
+	{batchColumn, "UInt32", "0, or the batch of rows that arrived after their day was sealed"},
+}
+
+// personalTables compiles the personal tables of a policy, by dataset, and the
+// quarantine with them.
+func personalTables(p *config.Policy, db Databases) map[string]*table {
+	tables := map[string]*table{sinks.QuarantineDataset: quarantineTable(db)}
+	for i := range p.Datasets {
+		d := &p.Datasets[i]
+		t := &table{
+			Database: db.Telemetry, Name: d.Name, Comment: fmt.Sprintf("%s (%s)", d.Description, d.Clause),
+			Time: d.Time, Deduplicates: true, dataset: d,
+		}
+		for _, c := range d.Columns {
+			t.Columns = append(t.Columns, tableColumn{c.Name, storedType(c.Type), columnComment(p, d, &c)})
+		}
+		t.Columns = append(t.Columns, originColumns...)
+		t.PartitionBy = partitionBy(d.Time)
+		for _, name := range d.OrderBy {
+			t.OrderBy = append(t.OrderBy, quote(name))
+		}
+		t.OrderBy = append(t.OrderBy, quote(d.Time))
+		tables[d.Name] = t
+	}
+	return tables
+}
+
+func quarantineTable(db Databases) *table {
+	const seen = "first_seen"
+	return &table{
+		Database: db.Control, Name: sinks.QuarantineDataset, Time: seen, Deduplicates: true,
+		Comment: "records that could not be read, raw; kept for a short window",
+		Columns: append([]tableColumn{
+			{seen, storedType(config.MustType("DateTime64(3)")), "time of the run that met the record first (UTC)"},
+			{"reason", "LowCardinality(String)", "why it could not be read"},
+			{"field", "LowCardinality(String)", "the column whose value had the wrong type"},
+			{"raw", "String", "the record as it stood, cut at 64 KiB"},
+		}, originColumns...),
+		PartitionBy: partitionBy(seen),
+		OrderBy:     []string{quote("reason"), quote(seen)},
+	}
+}
+
+// analyticsTable compiles the anonymised table of a dataset.
+func analyticsTable(p *config.Policy, db Databases, d *config.Dataset) *table {
+	t := &table{
+		Database: db.Analytics, Name: d.Name,
+		Comment: fmt.Sprintf("%s, anonymised to policy %s %s, k=%d", d.Description, p.Name, p.Version, d.Publish.K),
+		Columns: []tableColumn{{dayColumn, "Date", "day of the event (UTC)"}},
+		OrderBy: []string{quote(dayColumn)},
+	}
+	for _, c := range d.Publish.Columns {
+		source, _ := d.Column(c.From)
+		t.Columns = append(t.Columns, tableColumn{c.Name, storedType(c.ResultType(source.Type)), publishedComment(p, c, source)})
+		if !c.Measure {
+			t.OrderBy = append(t.OrderBy, quote(c.Name))
+		}
+	}
+	t.Columns = append(t.Columns,
+		tableColumn{levelColumn, "UInt8", "index of the level vector at which the row was published; 0 is the finest"},
+		tableColumn{batchColumn, "UInt32", "0, or the batch of rows that arrived after their day was sealed"})
+	t.PartitionBy = fmt.Sprintf("(%s, %s)", quote(dayColumn), quote(batchColumn))
+	return t
+}
+
+func partitionBy(time string) string {
+	return fmt.Sprintf("(toDate(%s, 'UTC'), %s)", quote(time), quote(batchColumn))
+}
+
+// storedType is a policy's type with the zone that every time is stored in.
+func storedType(t config.Type) string {
+	switch t.Name() {
+	case "DateTime":
+		return "DateTime('UTC')"
+	case "DateTime64(3)":
+		return "DateTime64(3, 'UTC')"
+	}
+	return t.String()
+}
+
+func columnComment(p *config.Policy, d *config.Dataset, c *config.Column) string {
+	words := c.Description
+	if words == "" {
+		words, _ = p.FieldDescription(c.Field)
+	}
+	return fmt.Sprintf("%s; %s; identifies %s; for %s", words, c.Field, c.Identifies, strings.Join(d.PurposesOf(c), ", "))
+}
+
+func publishedComment(p *config.Policy, c config.PublishedColumn, source *config.Column) string {
+	words := c.Description
+	if words == "" {
+		words, _ = p.FieldDescription(source.Field)
+	}
+	if c.Measure {
+		return fmt.Sprintf("%s; %s", words, source.Field)
+	}
+	levels := make([]string, len(c.Levels))
+	for i, l := range c.Levels {
+		levels[i] = l.String()
+	}
+	return fmt.Sprintf("%s; %s; levels: %s", words, source.Field, strings.Join(levels, ", "))
+}

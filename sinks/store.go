@@ -1,0 +1,151 @@
+package sinks
+
+import (
+	"context"
+	"time"
+)
+
+// RowOrigin says where a stored row came from: the source (the first 64 bits of
+// its content's digest) and the byte offset of the record in it.
+type RowOrigin struct {
+	Source   uint64
+	Position uint64
+}
+
+// Names under which an Intake takes records that are no dataset's of the policy:
+// those that could not be read, and what the training register is made from.
+const (
+	QuarantineDataset = "quarantine"
+	TrainingDataset   = "training"
+)
+
+// Intake takes rows into the personal tables.
+//
+// A block is stored wholly or, after a crash, in part, by whole partitions;
+// inserting the same rows under the same token again completes it and doubles
+// nothing, also when two processes do so at once. Rows are visible to Known and
+// StoredRows when Insert returns.
+type Intake interface {
+	Insert(ctx context.Context, b *Block, token ID) error
+	// Known returns, of the given records, those that the dataset holds on the days
+	// from first to last, with their origin.
+	Known(ctx context.Context, dataset string, records []ID, first, last Day) (map[ID]RowOrigin, error)
+	// StoredRows counts the rows that the dataset holds from a source, by day.
+	StoredRows(ctx context.Context, dataset string, source uint64) (map[Day]uint64, error)
+	// OpenBatches returns the batch that rows of each of the days go into: 0, or
+	// the one after the last that was sealed.
+	OpenBatches(ctx context.Context, dataset string, days []Day) (map[Day]uint32, error)
+}
+
+// SourceDay is the account of one source for one day of event time: Read is the
+// sum of the others, exactly. Undated counts records without a readable time.
+type SourceDay struct {
+	Dated       bool
+	Day         Day
+	Read        uint64
+	Stored      uint64
+	Quarantined uint64
+	Refused     uint64
+	Duplicate   uint64
+}
+
+// Source is an input file that has been ingested whole.
+type Source struct {
+	Digest ID // content digest of the file as it lies on disk
+	Name   string
+	Format string
+	Bytes  uint64
+	Run    ID
+	AsOf   time.Time
+	Days   []SourceDay
+}
+
+// SourceLedger remembers what was ingested. Recording the same source again has
+// no effect.
+type SourceLedger interface {
+	Source(ctx context.Context, digest ID) (Source, bool, error)
+	RecordSource(ctx context.Context, s Source) error
+}
+
+// PartitionStats is what a personal partition holds.
+type PartitionStats struct {
+	Partition
+	Rows     uint64
+	Subjects uint64 // distinct people
+	Bytes    uint64 // on disk, compressed
+	// Unfinished counts the rows of input files that have not been ingested whole:
+	// until they are, the partition is not complete.
+	Unfinished uint64
+}
+
+// Holding is what there is of one partition on both sides.
+type Holding struct{ Personal, Published uint64 }
+
+// Absence is what a store still holds of something that was deleted. It is
+// absent only if every count is known to be zero.
+type Absence struct {
+	Rows     uint64 // visible rows
+	Active   uint64 // active parts
+	Inactive uint64 // parts that are no longer read but still on disk
+	Detached uint64
+}
+
+// Proven reports whether nothing is left.
+func (a Absence) Proven() bool { return a == Absence{} }
+
+// PersonalTables are the tables of a policy's datasets.
+type PersonalTables interface {
+	// Partitions lists the partitions of the dataset with days before the given
+	// one, oldest first, with their rows, people and bytes.
+	Partitions(ctx context.Context, dataset string, before Day) ([]PartitionStats, error)
+	// Holdings counts the rows of partitions, personal and published.
+	Holdings(ctx context.Context, dataset string, partitions []Partition) (map[Partition]Holding, error)
+	// Seal closes partitions: rows that arrive from now on go into the next batch.
+	Seal(ctx context.Context, dataset string, partitions []Partition) error
+	// Drop deletes partitions, waits until they are physically gone, and returns
+	// what is left of each. Dropping what is not there has no effect.
+	Drop(ctx context.Context, dataset string, partitions []Partition) (map[Partition]Absence, error)
+}
+
+// Publication is the record of one published partition.
+type Publication struct {
+	Partition
+	Dataset     string
+	Step        ID
+	Rows        uint64 // personal rows it was made of
+	Subjects    uint64 // distinct people in them
+	Published   uint64
+	Generalised uint64 // of the published, those at a coarser level than the first
+	Suppressed  uint64
+	K           KResult
+	Query       Digest    // of the SQL that made it
+	VerifiedAt  time.Time // zero if it is not what it should be
+	DroppedAt   time.Time // zero while the personal rows may still be there
+}
+
+// Publisher makes the anonymised tables, for several partitions of a dataset at
+// once, each as if it were alone. All methods may be repeated and run beside
+// themselves.
+type Publisher interface {
+	// Stage generalises partitions and checks their classes, out of sight.
+	Stage(ctx context.Context, dataset string, partitions []Partition) (Staged, error)
+	// Publications returns the records of those partitions that were ever verified.
+	Publications(ctx context.Context, dataset string, partitions []Partition) (map[Partition]Publication, error)
+	RecordPublications(ctx context.Context, pubs []Publication) error
+}
+
+// Staged are partitions generalised and checked but not yet visible.
+type Staged interface {
+	// Publications returns what was staged; after Verify, with its outcome.
+	Publications() []Publication
+	// Publish makes all rows of one partition visible at once, in place of what an
+	// interrupted run may have left.
+	Publish(ctx context.Context, p Partition) error
+	// Verify looks at what is published, with separate SQL: that no row is missing,
+	// that every class holds k people, and that no direct identifier is found. It
+	// sets VerifiedAt of the partitions for which all of that holds, and returns an
+	// error that names the others.
+	Verify(ctx context.Context) error
+	// Discard removes the staging area. It may be called at any time.
+	Discard(ctx context.Context) error
+}

@@ -1,0 +1,92 @@
+package sinks
+
+import (
+	"context"
+	"time"
+)
+
+// TrainingItem is an object that is used to train models, as the register has it.
+type TrainingItem struct {
+	Item        ID // random
+	Bucket      string
+	Key         string
+	Derivatives []string // keys of what was made from it, in the same bucket
+	Bytes       uint64
+	UploadedAt  time.Time
+	Rule        Rule      // why it is due
+	Since       time.Time // when the event happened from which the rule's window runs
+}
+
+// TrainingCutoffs are, for each rule, the instant at or before which its event
+// must have happened for an item to be due. A rule that is left out does not
+// apply.
+type TrainingCutoffs map[Rule]time.Time
+
+// Tombstone is what is left of a purged item: nothing by which it could be known.
+type Tombstone struct {
+	Item        ID
+	Rule        Rule
+	Bytes       uint64
+	Objects     uint64 // the item itself and its derivatives
+	UploadedAt  time.Time
+	PurgedAt    time.Time
+	PolicyStamp PolicyRef
+}
+
+// TrainingRegister holds what is known about training items. Its rows are made by
+// ingest. All methods may be repeated.
+type TrainingRegister interface {
+	// DueItems returns the items that are due at now, each by one rule, the oldest
+	// event first.
+	DueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs) ([]TrainingItem, error)
+	// Items returns those of the given items that the register still has.
+	Items(ctx context.Context, ids []ID) (map[ID]TrainingItem, error)
+	// Tombstones returns those of the given items that have one.
+	Tombstones(ctx context.Context, ids []ID) (map[ID]Tombstone, error)
+	PutTombstones(ctx context.Context, stones []Tombstone) error
+	// Forgettable counts the register's rows about items that have a tombstone, and
+	// returns an id of that set of items.
+	Forgettable(ctx context.Context) (rows uint64, set ID, err error)
+	// Forget deletes those rows and returns what is left of them.
+	Forget(ctx context.Context) (Absence, error)
+}
+
+// SubjectCutoff says whose rows are due: the subjects whose event (the closing of
+// the account, or the last activity) happened at or before Before.
+type SubjectCutoff struct {
+	Rule   Rule
+	Before time.Time
+	Event  string // the name of the record that closes an account
+}
+
+// SubjectRows counts the rows and people of a dataset that a cutoff takes.
+type SubjectRows struct{ Rows, Subjects uint64 }
+
+// SubjectTables delete the rows of subjects whose window has passed. Erase waits
+// until the rows are physically gone and returns what is left.
+type SubjectTables interface {
+	DueSubjects(ctx context.Context, dataset string, c SubjectCutoff) (SubjectRows, error)
+	EraseSubjects(ctx context.Context, dataset string, c SubjectCutoff) (SubjectRows, Absence, error)
+}
+
+// RunRecord is a line of the run history.
+type RunRecord struct {
+	Run       ID
+	Job       JobKind
+	Actor     Actor
+	AsOf      time.Time
+	StartedAt time.Time
+	EndedAt   time.Time
+	Result    Result
+	Error     ErrorClass
+	Steps     uint64
+	Failed    uint64
+	Program   string // version of the program
+}
+
+// RunHistory remembers the runs of the jobs.
+type RunHistory interface {
+	RecordRun(ctx context.Context, r RunRecord) error
+	// LastRuns returns the latest run of each job.
+	LastRuns(ctx context.Context) ([]RunRecord, error)
+}
