@@ -1,8 +1,11 @@
 package auditlog
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io/fs"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -80,6 +83,23 @@ func decodeStaging(b []byte, size int64) (from int64, entries [][]byte, err erro
 	entries, err = splitBundle(nil, b[sizeBytes:])
 	if err != nil || from < 0 || from >= size || from+int64(len(entries)) != size {
 		return 0, nil, errStaging
+	}
+	return from, entries, nil
+}
+
+// loadStaged returns the entries between a size for which all tiles are written
+// and the view's checkpoint; none if they are written for the checkpoint.
+func loadStaged(ctx context.Context, v *view) (from int64, entries [][]byte, err error) {
+	name := stagingName(v.checkpoint.Size, v.checkpoint.Root)
+	data, err := v.read(ctx, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, nil, nil
+	}
+	if err == nil {
+		from, entries, err = decodeStaging(data, v.checkpoint.Size)
+	}
+	if err != nil {
+		return 0, nil, fmt.Errorf("%s: %w", v.name(name), err)
 	}
 	return from, entries, nil
 }

@@ -1,7 +1,9 @@
 package auditlog
 
 import (
+	"bytes"
 	"encoding"
+	"encoding/binary"
 	"fmt"
 	"reflect"
 	"strings"
@@ -23,9 +25,12 @@ type object struct {
 type member struct {
 	name     string
 	key      string // with quotes and colon
+	start    uint64 // the key's first 8 bytes, of which mask covers
+	mask     uint64 // those it has: most members are absent, and told so by these
 	value    form
 	optional bool
 	zero     string // what an optional member never is, because it is left out instead
+	bounded  bool   // the value's end is told by its last byte
 }
 
 // formOf compiles the canonical form of a type out of its fields, so that the
@@ -69,12 +74,16 @@ func objectOf(t reflect.Type) *object {
 	o := &object{}
 	for f := range t.Fields() {
 		name, option, _ := strings.Cut(f.Tag.Get("json"), ",")
+		key := `"` + name + `":`
 		m := member{
 			name:     name,
-			key:      `"` + name + `":`,
+			key:      key,
+			start:    firstBytes([]byte(key)),
+			mask:     firstBytes(bytes.Repeat([]byte{0xff}, len(key))),
 			value:    formOf(f.Type),
 			optional: option != "",
 			zero:     zeroText(f.Type),
+			bounded:  !isNumber(f.Type),
 		}
 		if n := len(o.members); n > 0 && o.members[n-1].name >= name {
 			panic(fmt.Sprintf("auditlog: field %s of %v is not in the order of JSON names", f.Name, t))
@@ -106,39 +115,70 @@ func (o *object) index(name string) int {
 	panic("auditlog: an entry has no member " + name)
 }
 
-func (o *object) form(s *scanner) bool { return o.scan(s, nil) }
+func isNumber(t reflect.Type) bool {
+	return vocabularies[t] == nil && (t.Kind() == reflect.Int || t.Kind() == reflect.Uint32 || t.Kind() == reflect.Uint64)
+}
+
+func (o *object) form(s *scanner) bool { return o.scan(s, nil, nil) }
 
 // scan checks an object and, unless spans is nil, notes where each member's
-// value stands; an absent member has an empty span.
-func (o *object) scan(s *scanner, spans []span) bool {
+// value stands; an absent member has an empty span. Before, unless nil, is an
+// object of the same form that has been found canonical: a value that is the
+// same as there is canonical too, and most members of an audit log's entries
+// repeat those of the entry before.
+func (o *object) scan(s *scanner, spans []span, before *checkedEntry) bool {
 	if !s.skip('{') {
 		return s.fail("not an object")
 	}
-	first := true
+	next := s.pos // where the next member's key must stand
 	for i := range o.members {
 		m := &o.members[i]
-		start := s.pos
-		if !first && !s.skip(',') || !s.skipText(m.key) {
-			s.pos = start
+		if !s.isAt(next, m) {
 			if m.optional {
 				continue
 			}
 			return s.failAt(m.name, "is missing or out of order")
 		}
-		first = false
+		s.pos = next + len(m.key)
 		begin := s.pos
-		if !m.value(s) {
-			return s.failAt(m.name, "is malformed")
-		}
-		if m.optional && string(s.b[begin:s.pos]) == m.zero {
-			return s.failAt(m.name, "is empty and must be absent")
+		if before == nil || !m.bounded || !s.skipBytes(before.member(i)) {
+			if !m.value(s) {
+				return s.failAt(m.name, "is malformed")
+			}
+			if m.optional && string(s.b[begin:s.pos]) == m.zero {
+				return s.failAt(m.name, "is empty and must be absent")
+			}
 		}
 		if spans != nil {
 			spans[i] = span{begin, s.pos}
+		}
+		if next = s.pos + 1; s.pos >= len(s.b) || s.b[s.pos] != ',' {
+			next = len(s.b) // no further member
 		}
 	}
 	if !s.skip('}') {
 		return s.fail("has an unknown, repeated or misplaced member, or white space")
 	}
 	return true
+}
+
+// firstBytes returns the first 8 bytes of b, zeros standing for those it lacks.
+func firstBytes(b []byte) uint64 {
+	var first [8]byte
+	copy(first[:], b)
+	return binary.LittleEndian.Uint64(first[:])
+}
+
+// isAt reports whether a member's key stands at a position.
+func (s *scanner) isAt(pos int, m *member) bool {
+	if pos+8 <= len(s.b) {
+		if binary.LittleEndian.Uint64(s.b[pos:])&m.mask != m.start {
+			return false
+		}
+		if len(m.key) <= 8 {
+			return true
+		}
+	}
+	end := pos + len(m.key)
+	return end <= len(s.b) && string(s.b[pos:end]) == m.key
 }

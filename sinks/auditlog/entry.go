@@ -42,6 +42,9 @@ type checkedEntry struct {
 	bytes []byte
 	spans [maxMembers]span
 	time  int64 // milliseconds since 1970-01-01
+
+	outcome bool
+	own     bool // about the log itself
 }
 
 // member returns a member's canonical JSON, empty if it is absent.
@@ -54,22 +57,33 @@ func (c *checkedEntry) is(i int, word string) bool {
 	return len(m) == len(word)+2 && string(m[1:len(m)-1]) == word
 }
 
+// text returns what is between the quotes of a string member.
+func (c *checkedEntry) text(i int) []byte {
+	m := c.member(i)
+	return m[1 : len(m)-1]
+}
+
+func (c *checkedEntry) newKey() (k sinks.PublicKey, err error) {
+	err = k.UnmarshalText(c.text(memberNewKey))
+	return k, err
+}
+
 // check makes sure that b is one entry in canonical form with every member valid
-// by itself and in company of the others. It allocates only for an error.
-func (c *checkedEntry) check(b []byte) error {
+// by itself and in company of the others. Before, unless nil, is an entry that
+// has passed; it makes the check faster. It allocates only for an error.
+func (c *checkedEntry) check(b []byte, before *checkedEntry) error {
 	if len(b) > MaxEntrySize {
 		return fmt.Errorf("%d bytes long, more than %d", len(b), MaxEntrySize)
 	}
 	*c = checkedEntry{bytes: b}
 	s := scanner{b: b}
-	if !entryForm.scan(&s, c.spans[:]) {
+	if !entryForm.scan(&s, c.spans[:], before) {
 		return s.err()
 	}
 	if s.pos != len(b) {
 		return fmt.Errorf("byte %d: something follows the entry", s.pos)
 	}
-	t := c.member(memberTime)
-	c.time, _ = parseTime(t[1 : len(t)-1])
+	c.time, _ = parseTime(c.text(memberTime))
 	return c.checkCompany()
 }
 
@@ -85,8 +99,8 @@ func (c *checkedEntry) checkCompany() error {
 			return fmt.Errorf("member %q: is zero", entryForm.members[m].name)
 		}
 	}
-	outcome := c.is(memberPhase, string(sinks.Outcome))
-	own := ownAction(c)
+	outcome, own := c.is(memberPhase, string(sinks.Outcome)), ownAction(c)
+	c.outcome, c.own = outcome, own
 	switch {
 	case outcome != c.has(memberResult):
 		return fmt.Errorf("%w: an outcome needs a result, an intent has none", errCompany)
@@ -122,7 +136,7 @@ func ownAction(c *checkedEntry) bool {
 // entry, so that the entry encodes to b again. Its errors quote nothing of b.
 func Decode(b []byte) (*sinks.Entry, error) {
 	var c checkedEntry
-	if err := c.check(b); err != nil {
+	if err := c.check(b, nil); err != nil {
 		return nil, fmt.Errorf("decode audit entry: %w", err)
 	}
 	e := new(sinks.Entry)
@@ -140,7 +154,7 @@ func Encode(e *sinks.Entry) ([]byte, error) {
 		return nil, fmt.Errorf("encode audit entry: %w", err)
 	}
 	b := u.at(e.Time)
-	if err := new(checkedEntry).check(b); err != nil {
+	if err := new(checkedEntry).check(b, nil); err != nil {
 		return nil, fmt.Errorf("encode audit entry: %w", err)
 	}
 	return b, nil
@@ -172,7 +186,7 @@ func encodeUntimed(e *sinks.Entry) (untimed, error) {
 	}
 	// The longest spelling of a time stands for the one that will be written.
 	longest := time.Date(2000, 1, 1, 0, 0, 0, int(111*time.Millisecond), time.UTC)
-	if err := new(checkedEntry).check(untimed(u).at(longest)); err != nil {
+	if err := new(checkedEntry).check(untimed(u).at(longest), nil); err != nil {
 		return nil, err
 	}
 	return u, nil

@@ -136,17 +136,26 @@ func VerifierKey(log string, key sinks.PublicKey) string {
 	return text
 }
 
+// Verifier is a log's public key. Its text form is that of VerifierKey.
+type Verifier struct {
+	note.Verifier
+	text string
+}
+
+func (v *Verifier) String() string { return v.text }
+
 // ParseVerifier reads a public key as VerifierKey writes it.
-func ParseVerifier(text string) (note.Verifier, error) {
-	v, err := note.NewVerifier(strings.TrimSpace(text))
+func ParseVerifier(text string) (*Verifier, error) {
+	text = strings.TrimSpace(text)
+	v, err := note.NewVerifier(text)
 	if err != nil {
 		return nil, errors.New("parse public audit key: not of the form <name>+<hash>+<key>")
 	}
-	return v, nil
+	return &Verifier{v, text}, nil
 }
 
 // LoadVerifier reads a public key file.
-func LoadVerifier(path string) (note.Verifier, error) {
+func LoadVerifier(path string) (*Verifier, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("load public audit key: %w", err)
@@ -154,6 +163,6 @@ func LoadVerifier(path string) (note.Verifier, error) {
 	return ParseVerifier(string(b))
 }
 
-func verifierOf(log string, key sinks.PublicKey) (note.Verifier, error) {
+func verifierOf(log string, key sinks.PublicKey) (*Verifier, error) {
 	return ParseVerifier(VerifierKey(log, key))
 }

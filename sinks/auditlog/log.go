@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -56,14 +57,16 @@ type request struct {
 // newest checkpoint; its name is the log's name. All times come from now, which
 // several goroutines may call.
 func Open(ctx context.Context, store Store, key Signer, now func() time.Time) (*Log, error) {
-	w := &writer{store: store, now: now}
-	if err := w.use(key); err != nil {
+	l := &Log{store: store}
+	l.writer = &writer{store: store, now: now, busy: l.busy}
+	err := l.writer.use(key)
+	if err == nil {
+		err = l.writer.open(ctx)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)
 	}
-	if err := w.open(ctx); err != nil {
-		return nil, fmt.Errorf("open audit log: %w", err)
-	}
-	return &Log{store: store, writer: w}, nil
+	return l, nil
 }
 
 func (w *writer) open(ctx context.Context) error {
@@ -76,6 +79,9 @@ func (w *writer) open(ctx context.Context) error {
 	}
 	h, err := w.look(ctx)
 	if err != nil || h.signed == nil {
+		return err
+	}
+	if err := w.settle(ctx); err != nil {
 		return err
 	}
 	return w.sweep(ctx, h)
@@ -198,6 +204,15 @@ func (l *Log) take() []*request {
 	l.pending = l.pending[n:]
 	l.leading = n > 0
 	return taken
+}
+
+// busy reports whether somebody waits for the next batch, after it has given
+// those who were just answered the time to come back.
+func (l *Log) busy() bool {
+	runtime.Gosched()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.pending) > 0
 }
 
 func (l *Log) write(requests []*request) {

@@ -1,6 +1,7 @@
 package auditlog
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 )
@@ -56,6 +57,16 @@ func (s *scanner) skipText(text string) bool {
 		return true
 	}
 	return false
+}
+
+// skipBytes skips a value that is not empty.
+func (s *scanner) skipBytes(value []byte) bool {
+	end := s.pos + len(value)
+	if len(value) == 0 || end > len(s.b) || !bytes.Equal(s.b[s.pos:end], value) {
+		return false
+	}
+	s.pos = end
+	return true
 }
 
 // text returns the content of a string in which nothing is escaped, which holds

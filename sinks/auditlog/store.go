@@ -92,7 +92,7 @@ func walk(ctx context.Context, files Files, dir string, yield func(string, error
 // cleanName refuses a name that would lead out of the log's directory.
 func cleanName(name string) (string, error) {
 	clean := strings.TrimSuffix(name, "/")
-	if clean == "" || path.IsAbs(clean) || path.Clean(clean) != clean || strings.HasPrefix(clean, "..") {
+	if clean == "" || clean == "." || path.IsAbs(clean) || path.Clean(clean) != clean || strings.HasPrefix(clean, "..") {
 		return "", fmt.Errorf("malformed file name in the audit log")
 	}
 	return clean, nil

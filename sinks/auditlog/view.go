@@ -20,6 +20,8 @@ type view struct {
 	checkpoint Checkpoint
 }
 
+var errCheckpointYear = errors.New("is of another year than its directory")
+
 // openView reads a year's checkpoint without regard to its signatures.
 func openView(ctx context.Context, files Files, year int) (*view, error) {
 	v := &view{files: files, dir: yearName(year)}
@@ -29,7 +31,7 @@ func openView(ctx context.Context, files Files, year int) (*view, error) {
 	}
 	c, err := parseCheckpoint(signed)
 	if err == nil && c.Year != year {
-		err = errors.New("is of another year")
+		err = errCheckpointYear
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", v.name(checkpointName), err)
@@ -97,20 +99,38 @@ func (v *view) tile(ctx context.Context, t tile) ([]byte, error) {
 	return data[:t.width*tlog.HashSize], nil
 }
 
-// bundle returns the entries of the n-th bundle. While the last batch's tiles
-// are being written, or if its writer died over it, they come from the staging.
+// bundle returns the entries of the n-th bundle. What has no tile yet comes from
+// the staging, or once another batch has replaced that, from a newer view.
 func (v *view) bundle(ctx context.Context, n int64) ([][]byte, error) {
 	t := tile{entriesLevel, n, 0}
 	t.width = t.widthAt(v.checkpoint.Size)
-	data, err := v.tile(ctx, t)
-	if errors.Is(err, fs.ErrNotExist) {
-		entries, stagedErr := v.stagedBundle(ctx, t)
-		if entries != nil || stagedErr != nil {
-			return entries, stagedErr
-		}
-		// Whoever removed the staging had written the tile before.
-		data, err = v.tile(ctx, t)
+	entries, err := v.writtenBundle(ctx, t)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return entries, err
 	}
+	missing := err
+	if entries, err = v.stagedBundle(ctx, t); entries != nil || err != nil {
+		return entries, err
+	}
+	newer, err := openView(ctx, v.files, v.checkpoint.Year)
+	if err != nil {
+		return nil, err
+	}
+	if newer.checkpoint.Size > v.checkpoint.Size {
+		if entries, err = newer.bundle(ctx, n); err != nil {
+			return nil, err
+		}
+		return entries[:t.width], nil
+	}
+	// Whoever removed the staging had written the tile before.
+	if entries, err = v.writtenBundle(ctx, t); errors.Is(err, fs.ErrNotExist) {
+		return nil, missing
+	}
+	return entries, err
+}
+
+func (v *view) writtenBundle(ctx context.Context, t tile) ([][]byte, error) {
+	data, err := v.tile(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -121,25 +141,19 @@ func (v *view) bundle(ctx context.Context, n int64) ([][]byte, error) {
 	return entries, nil
 }
 
-// stagedBundle puts a bundle together from the tile before the staged batch and
-// the batch. It returns nil if there is no staging.
+// stagedBundle puts a bundle together from the tile before the staged entries
+// and them. It returns nil if there is no staging that reaches the bundle.
 func (v *view) stagedBundle(ctx context.Context, t tile) ([][]byte, error) {
 	from, staged, err := loadStaged(ctx, v)
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s: %w", v.dir, stagingDir, err)
-	}
 	first := t.n * tileWidth
-	if staged == nil || first+int64(t.width) <= from {
-		return nil, nil
+	if err != nil || staged == nil || first+int64(t.width) <= from {
+		return nil, err
 	}
 	var entries [][]byte
 	if before := int(max(from-first, 0)); before > 0 {
-		data, err := v.tile(ctx, tile{t.level, t.n, before})
+		entries, err = v.writtenBundle(ctx, tile{t.level, t.n, before})
 		if err != nil {
 			return nil, err
-		}
-		if entries, err = splitBundle(nil, data); err != nil || len(entries) != before {
-			return nil, fmt.Errorf("%s: %w", v.name(t.path()), errBundle)
 		}
 	}
 	begin := first + int64(len(entries)) - from

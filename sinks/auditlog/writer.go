@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"time"
 
@@ -13,10 +14,15 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
+// maxStaged bounds the entries that a crash leaves to be settled, and that every
+// batch stages again.
+const maxStaged = 128
+
 // writer extends the log by one batch at a time. One goroutine uses it.
 type writer struct {
 	store    Store
 	now      func() time.Time
+	busy     func() bool // whether another batch is waiting
 	signer   Signer
 	verifier note.Verifier
 	head     *head // as this writer left it; nil if it must be read
@@ -39,7 +45,7 @@ type provenance struct {
 
 // commit writes a batch. It tells committed, with the time of the entries, as
 // soon as they are durable. What remains to be done then is done before commit
-// returns or, if that fails, before the next batch.
+// returns or, if that fails or another batch is waiting, with a later batch.
 func (w *writer) commit(ctx context.Context, b batch, committed func(time.Time)) error {
 	for {
 		err := w.attempt(ctx, b, committed)
@@ -55,7 +61,7 @@ func (w *writer) commit(ctx context.Context, b batch, committed func(time.Time))
 	}
 }
 
-func (w *writer) attempt(ctx context.Context, b batch, committed func(time.Time)) (err error) {
+func (w *writer) attempt(ctx context.Context, b batch, committed func(time.Time)) error {
 	if locker, ok := w.store.(Locker); ok {
 		unlock, err := locker.Lock(ctx)
 		if err != nil {
@@ -74,147 +80,155 @@ func (w *writer) attempt(ctx context.Context, b batch, committed func(time.Time)
 	if h, err = w.turnYear(ctx, h, at, b.by); err != nil {
 		return err
 	}
-	return w.extend(ctx, h, at, b, func() { committed(at) })
-}
-
-// extend is the one way into the log: the batch is staged, the checkpoint
-// swapped, and then the tiles written. An error means that the swap failed or
-// that its result is not known; the staging is left for the second case.
-func (w *writer) extend(ctx context.Context, h *head, at time.Time, b batch, committed func()) error {
-	entries := make([][]byte, len(b.records))
-	for i, r := range b.records {
-		entries[i] = r.at(at)
-	}
-	g, err := h.grow(entries)
-	if err != nil {
+	if err := w.extend(ctx, h, at, b); err != nil {
 		return err
 	}
-	tree := g.head.tree
-	c := Checkpoint{Log: w.signer.Name(), Year: h.year, Size: tree.size, Root: tree.root()}
-	signers := []note.Signer{w.signer}
-	if b.next != nil {
-		if err := w.checkNext(b.next); err != nil {
-			return err
-		}
-		signers = append(signers, b.next)
-	}
-	if g.head.signed, err = signCheckpoint(c, signers...); err != nil {
-		return err
-	}
-	dir := yearName(h.year) + "/"
-	staging := dir + stagingName(c.Size, c.Root)
-	if err := w.store.Write(ctx, File{staging, encodeStaging(h.tree.size, entries)}); err != nil {
-		return fmt.Errorf("stage batch: %w", err)
-	}
-	w.head = nil
-	if err := w.store.Swap(ctx, dir+checkpointName, h.signed, g.head.signed); err != nil {
-		if errors.Is(err, ErrConflict) {
-			_ = w.store.Remove(ctx, staging)
-		}
-		return fmt.Errorf("swap checkpoint: %w", err)
-	}
-	if b.next != nil {
-		if err := w.use(b.next); err != nil {
-			return err
-		}
-	}
-	committed()
-	if w.settle(ctx, g) == nil {
-		w.head = g.head // otherwise the next look settles it, and says if it cannot
+	committed(at)
+	if len(w.head.staged) >= maxStaged || !w.busy() {
+		// The batch is safe. If this fails, a later one settles both, and the
+		// one that cannot be staged any more reports it.
+		_ = w.settle(ctx)
 	}
 	return nil
 }
 
-// settle writes the tiles of a committed batch and only then gives up what they
-// make superfluous. It may run any number of times, by several writers at once.
-func (w *writer) settle(ctx context.Context, g *growth) error {
-	h, dir := g.head, yearName(g.head.year)+"/"
-	files := g.files
+// extend is the one way into the log: the batch is staged, together with what
+// its predecessors have staged, and the checkpoint swapped. An error means that
+// the swap failed or that its result is not known; for the second case the
+// staging is left alone.
+func (w *writer) extend(ctx context.Context, h *head, at time.Time, b batch) error {
+	entries := make([][]byte, len(b.records))
+	for i, r := range b.records {
+		entries[i] = r.at(at)
+	}
+	next, err := h.append(entries)
+	if err != nil {
+		return err
+	}
+	if next.signed, err = w.sign(next, b.next); err != nil {
+		return err
+	}
+	staging := File{next.stagingName(), encodeStaging(next.settled.tree.size, next.staged)}
+	if err := w.store.Write(ctx, staging); err != nil {
+		return fmt.Errorf("stage batch: %w", err)
+	}
+	w.head = nil
+	name := yearName(h.year) + "/" + checkpointName
+	if err := w.store.Swap(ctx, name, h.signed, next.signed); err != nil {
+		if errors.Is(err, ErrConflict) {
+			_ = w.store.Remove(ctx, staging.Name)
+		}
+		return fmt.Errorf("swap checkpoint: %w", err)
+	}
+	if len(h.staged) > 0 {
+		_ = w.store.Remove(ctx, h.stagingName()) // or else by the next Open
+	}
+	next.durable = true
+	w.head = next
+	if b.next != nil {
+		return w.use(b.next)
+	}
+	return nil
+}
+
+func (w *writer) sign(h *head, nextKey Signer) ([]byte, error) {
+	signers := []note.Signer{w.signer}
+	if nextKey != nil {
+		if err := w.checkNext(nextKey); err != nil {
+			return nil, err
+		}
+		signers = append(signers, nextKey)
+	}
+	return signCheckpoint(h.checkpoint(w.signer.Name()), signers...)
+}
+
+// settle writes the tiles of what is staged and only then gives up what they make
+// superfluous. It may run any number of times, by several writers at once.
+func (w *writer) settle(ctx context.Context) error {
+	h := *w.head
+	if len(h.staged) == 0 {
+		return nil
+	}
+	if !h.durable {
+		// Whoever swapped it in may have died before it was durable. There may
+		// be no tiles of a checkpoint that can be lost again.
+		name := yearName(h.year) + "/" + checkpointName
+		if err := w.store.Swap(ctx, name, h.signed, h.signed); err != nil {
+			return fmt.Errorf("confirm checkpoint: %w", err)
+		}
+		h.durable = true
+	}
+	g := h.settled.grow(h.year, h.staged)
+	files := g.tiles
 	if h.last.newKey != (sinks.PublicKey{}) {
-		files = append(files, File{dir + rotationName(h.tree.size), h.signed})
+		files = append(files, File{g.dir + rotationName(h.tree.size), h.signed})
 	}
 	if err := w.store.Write(ctx, files...); err != nil {
-		return err
+		return fmt.Errorf("write tiles: %w", err)
 	}
 	for _, name := range g.obsolete {
 		if err := w.store.Remove(ctx, name); err != nil {
-			return err
+			return fmt.Errorf("remove partial tiles: %w", err)
 		}
 	}
-	return w.store.Remove(ctx, dir+stagingName(h.tree.size, h.tree.root()))
+	if err := w.store.Remove(ctx, h.stagingName()); err != nil {
+		return fmt.Errorf("remove staging: %w", err)
+	}
+	h.settled, h.staged = g.edge, nil
+	w.head = &h
+	return nil
 }
 
-// look returns the end of the log with all its tiles written. What this writer
-// remembers counts only if the checkpoint is still the same.
+// look returns the end of the log. What this writer remembers counts only if the
+// checkpoint is still the same.
 func (w *writer) look(ctx context.Context) (*head, error) {
-	if w.head != nil {
-		signed, err := w.store.Read(ctx, yearName(w.head.year)+"/"+checkpointName)
-		if err != nil {
+	if w.head == nil || !w.unchanged(ctx) {
+		w.head = nil
+		h, err := w.load(ctx)
+		if err != nil || h.signed == nil {
+			return h, err
+		}
+		w.head = h
+	}
+	if len(w.head.staged) >= maxStaged || w.head.last.newKey != (sinks.PublicKey{}) {
+		if err := w.settle(ctx); err != nil {
 			return nil, err
 		}
-		if bytes.Equal(signed, w.head.signed) {
-			return w.head, nil
-		}
 	}
-	w.head = nil
+	return w.head, nil
+}
+
+func (w *writer) unchanged(ctx context.Context) bool {
+	signed, err := w.store.Read(ctx, yearName(w.head.year)+"/"+checkpointName)
+	return err == nil && bytes.Equal(signed, w.head.signed)
+}
+
+// load reads the newest checkpoint and what leads to it.
+func (w *writer) load(ctx context.Context) (*head, error) {
 	v, err := newestView(ctx, w.store)
 	if err != nil {
 		return nil, err
 	}
 	if v == nil {
-		return newHead(0, lastEntry{}), nil
+		return emptyHead(0), nil
 	}
+	name := v.name(checkpointName)
 	if _, _, err := openCheckpoint(v.signed, w.verifier); err != nil {
-		return nil, fmt.Errorf("%s: %w", v.name(checkpointName), err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	h, err := w.recover(ctx, v)
+	h, err := loadHead(ctx, v)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Another writer may have moved on and removed the staging.
+		if w.store.Swap(ctx, name, v.signed, v.signed) == ErrConflict {
+			return nil, ErrConflict
+		}
+		return nil, fmt.Errorf("%w: %w", err, errDamaged)
+	}
 	if err != nil {
 		return nil, err
 	}
 	if k := h.last.newKey; k != (sinks.PublicKey{}) && k != w.signer.PublicKey() {
 		return nil, ErrKeyRotated
 	}
-	w.head = h
 	return h, nil
-}
-
-// recover reads the end of the log and repeats the last batch's settling if its
-// staging is still there.
-func (w *writer) recover(ctx context.Context, v *view) (*head, error) {
-	from, staged, err := loadStaged(ctx, v)
-	if err != nil {
-		return nil, err
-	}
-	if staged == nil {
-		h, err := loadHead(ctx, v, v.checkpoint.Size)
-		if err != nil {
-			return nil, err
-		}
-		h.signed = v.signed
-		return h, checkRoot(v, h)
-	}
-	// The tiles may be written only if the checkpoint cannot be lost any more.
-	if err := w.store.Swap(ctx, v.name(checkpointName), v.signed, v.signed); err != nil {
-		return nil, err
-	}
-	before, err := loadHead(ctx, v, from)
-	if err != nil {
-		return nil, err
-	}
-	g, err := before.grow(staged)
-	if err != nil {
-		return nil, errStaging
-	}
-	g.head.signed = v.signed
-	if err := checkRoot(v, g.head); err != nil {
-		return nil, err
-	}
-	return g.head, w.settle(ctx, g)
-}
-
-func checkRoot(v *view, h *head) error {
-	if h.tree.root() != v.checkpoint.Root {
-		return fmt.Errorf("%s: %w", v.name(checkpointName), errDamaged)
-	}
-	return nil
 }

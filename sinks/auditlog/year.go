@@ -14,17 +14,17 @@ import (
 // and begins with an entry that holds the old one's size and root.
 func (w *writer) turnYear(ctx context.Context, h *head, at time.Time, by provenance) (*head, error) {
 	if h.signed == nil {
-		return newHead(at.Year(), lastEntry{}), nil
+		return emptyHead(at.Year()), nil
 	}
 	for {
 		var step *sinks.Entry
 		from, when := h, at
 		switch {
 		case h.last.closes:
-			end := Checkpoint{Year: h.year, Size: h.tree.size, Root: h.tree.root()}.Head()
+			end := h.checkpoint("").Head()
 			step = ownEntry(sinks.ActionOpenYear, by, h.last.time)
 			step.Continues = &end
-			from, when = newHead(h.last.time.Year(), h.last), h.last.time
+			from, when = emptyHead(h.last.time.Year()), h.last.time
 		case at.Year() > h.year:
 			step = ownEntry(sinks.ActionCloseYear, by, at)
 		default:
@@ -34,13 +34,14 @@ func (w *writer) turnYear(ctx context.Context, h *head, at time.Time, by provena
 		if err != nil {
 			return nil, err
 		}
-		err = w.extend(ctx, from, when, batch{records: []untimed{record}}, func() {})
-		if err != nil {
+		if err := w.extend(ctx, from, when, batch{records: []untimed{record}}); err != nil {
 			return nil, err
 		}
-		if h, err = w.look(ctx); err != nil {
+		// A year's log must be whole before the next one begins.
+		if err := w.settle(ctx); err != nil {
 			return nil, err
 		}
+		h = w.head
 	}
 }
 
