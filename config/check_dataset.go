@@ -21,6 +21,9 @@ func (p *Policy) checkDatasets(r *reporter) {
 		d := &p.Datasets[i]
 		at := list.item(i, d.Name)
 		unique(r, at.key("name"), seen, d.Name)
+		if d.Name == "quarantine" || d.Name == "training" {
+			r.fault(at.key("name"), "%q is the name of a table of the program's own; choose another", d.Name)
+		}
 		checkClause(r, at, d.Clause)
 		p.checkPurposes(r, at.key("purposes"), d.Purposes)
 		d.checkInput(r, at.key("input"))
@@ -154,15 +157,26 @@ func (p *Policy) checkLastActivity(r *reporter, list place) {
 		}
 		for _, other := range p.Datasets {
 			w, ok := other.Window(EventTime)
-			if ok && other.sharesSubject(d) && shorter(w.Keep, last.Keep) {
+			if ok && other.SharesSubject(d) && shorter(w.Keep, last.Keep) {
 				r.fault(list.item(i, d.Name).key("retention"), "last_activity looks back %s, but %s keeps its records for %s only; shorten the one or lengthen the other", last.Keep, other.Name, w.Keep)
 			}
 		}
 	}
 }
 
-func (d *Dataset) sharesSubject(other *Dataset) bool {
-	return len(d.Subject) > 0 && len(other.Subject) > 0 && d.Input.Format == other.Input.Format && d.Subject[0] == other.Subject[0]
+// SharesSubject reports whether d and other identify people by the same field, so
+// that what a person does in the one is known in the other.
+func (d *Dataset) SharesSubject(other *Dataset) bool {
+	return len(d.Subject) > 0 && len(other.Subject) > 0 && d.Input.Format == other.Input.Format && slices.Equal(d.subjectField(), other.subjectField())
+}
+
+// subjectField returns the input fields of the dataset's first subject column.
+func (d *Dataset) subjectField() StringList {
+	c, ok := d.Column(d.Subject[0])
+	if !ok {
+		return nil
+	}
+	return c.From
 }
 
 func (d *Dataset) checkPublication(r *reporter, at place) {
@@ -185,6 +199,9 @@ func (d *Dataset) checkPublication(r *reporter, at place) {
 
 func (d *Dataset) checkPublished(r *reporter, at place, c PublishedColumn, seen map[string]bool) {
 	unique(r, at.key("name"), seen, c.Name)
+	if c.Name == "day" {
+		r.fault(at.key("name"), "every published table has a column \"day\" already; choose another name")
+	}
 	source, ok := d.Column(c.From)
 	if !ok {
 		r.fault(at.key("from"), "the dataset has no column %q", c.From)

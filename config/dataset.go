@@ -31,6 +31,9 @@ type InputFormat string
 const (
 	Segment InputFormat = "segment" // the Segment specification's calls, one JSON object a line
 	WebLog  InputFormat = "weblog"  // common and combined log format of web servers
+	// TrainingNotes are records about training items, one JSON object a line; no
+	// dataset of a policy takes them.
+	TrainingNotes InputFormat = "training"
 )
 
 // Input says which records belong to a dataset. A record goes into the first
@@ -83,6 +86,7 @@ const (
 	DeriveBrowserVer Derivation = "browser_version"
 	DeriveOS         Derivation = "os"          // operating system of a user agent
 	DeriveDevice     Derivation = "device_type" // desktop, mobile, tablet or bot, of a user agent
+	DeriveRandom     Derivation = "random"      // a random id; for the program's own tables only
 )
 
 // Publication is the anonymised form of a dataset.

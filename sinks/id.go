@@ -3,6 +3,7 @@ package sinks
 import (
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"regexp"
@@ -35,6 +36,10 @@ func HashID(parts ...string) ID {
 
 // IsZero reports whether id is unset.
 func (id ID) IsZero() bool { return id == ID{} }
+
+// Bits returns the first 64 bits of id: what the rows of a source carry of its
+// digest.
+func (id ID) Bits() uint64 { return binary.BigEndian.Uint64(id[:8]) }
 
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 

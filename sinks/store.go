@@ -49,10 +49,21 @@ type SourceDay struct {
 	Duplicate   uint64
 }
 
-// Source is an input file that has been ingested whole.
+// SourceState says how far the ingest of a source has come.
+type SourceState string
+
+// The states.
+const (
+	SourcePending   SourceState = "pending"   // begun; rows of it may be stored
+	SourceComplete  SourceState = "complete"  // every record accounted for
+	SourceAbandoned SourceState = "abandoned" // begun, and the input is gone
+)
+
+// Source is an input file.
 type Source struct {
 	Digest ID // content digest of the file as it lies on disk
-	Name   string
+	State  SourceState
+	Path   string // where it lay when it was read
 	Format string
 	Bytes  uint64
 	Run    ID
@@ -60,8 +71,8 @@ type Source struct {
 	Days   []SourceDay
 }
 
-// SourceLedger remembers what was ingested. Recording the same source again has
-// no effect.
+// SourceLedger remembers what was ingested. Recording the same again has no
+// effect; a later state replaces an earlier one.
 type SourceLedger interface {
 	Source(ctx context.Context, digest ID) (Source, bool, error)
 	RecordSource(ctx context.Context, s Source) error

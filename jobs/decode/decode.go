@@ -68,7 +68,7 @@ type Decoder struct {
 	tables  []table
 	extract func(line []byte) Reason
 	choose  func() int // which table takes the record; -1: none
-	when    func(t *table) (time.Time, Reason)
+	when    func() (time.Time, Reason)
 	id      func() []byte // the record's own identity, if it has one
 	fields  fields
 	agents  agents
@@ -82,6 +82,8 @@ func New(p *config.Policy, format config.InputFormat) (*Decoder, error) {
 		d.compileSegment(p)
 	case config.WebLog:
 		d.compileWebLog(p)
+	case config.TrainingNotes:
+		d.compileTraining(p)
 	default:
 		return nil, fmt.Errorf("compile decoder: %q is not an input format", format)
 	}
@@ -108,8 +110,12 @@ func (d *Decoder) Decode(line []byte, from Origin) Fate {
 		return d.refuse()
 	}
 	t := &d.tables[i]
-	at, reason := d.when(t)
-	if reason == Stored && at.After(from.Now.Add(FutureTolerance)) {
+	at, reason := d.when()
+	switch {
+	case reason != Stored:
+	case !storable(at):
+		reason = BadTime
+	case at.After(from.Now.Add(FutureTolerance)):
 		reason = FutureTime
 	}
 	if reason != Stored {
@@ -128,8 +134,8 @@ func (d *Decoder) Decode(line []byte, from Origin) Fate {
 // refuse gives the fate of a record that no dataset takes, with its day if it
 // has one, because refusals are counted by day.
 func (d *Decoder) refuse() Fate {
-	at, reason := d.when(nil)
-	return Fate{Reason: NoPurpose, Day: sinks.DayOf(at), Dated: reason == Stored}
+	at, reason := d.when()
+	return Fate{Reason: NoPurpose, Day: sinks.DayOf(at), Dated: reason == Stored && storable(at)}
 }
 
 // identity returns what a record and its copies have in common: the sender's

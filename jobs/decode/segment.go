@@ -29,38 +29,73 @@ type chosen struct {
 // compileSegment prepares d for calls of the Segment specification
 // (https://segment.com/docs/connections/spec/).
 func (d *Decoder) compileSegment(p *config.Policy) {
-	root, slots := &node{slot: -1}, 0
-	slot := func(path string) int { return root.add(path, &slots) }
-	callSlot, eventSlot, idSlot := slot("type"), slot("event"), slot("messageId")
+	var datasets []*config.Dataset
+	for i := range p.Datasets {
+		if p.Datasets[i].Input.Format == config.Segment {
+			datasets = append(datasets, &p.Datasets[i])
+		}
+	}
+	paths := d.compileJSON(datasets, []string{"track", "page", "screen", "identify", "group", "alias"})
 	clock := segmentClock{
 		fields:    &d.fields,
-		timestamp: slot("timestamp"), original: slot("originalTimestamp"),
-		sent: slot("sentAt"), received: slot("receivedAt"),
+		timestamp: paths.slot("timestamp"), original: paths.slot("originalTimestamp"),
+		sent: paths.slot("sentAt"), received: paths.slot("receivedAt"),
 	}
-	calls := []call{{name: "track"}, {name: "page"}, {name: "screen"}, {name: "identify"}, {name: "group"}, {name: "alias"}}
-	for i := range p.Datasets {
-		dataset := &p.Datasets[i]
-		if dataset.Input.Format != config.Segment {
-			continue
-		}
+	d.when = clock.eventTime
+	paths.end(d)
+}
+
+// compileTraining prepares d for records about training items.
+func (d *Decoder) compileTraining(p *config.Policy) {
+	var datasets []*config.Dataset
+	notes := config.TrainingRecords()
+	if p.Training != nil {
+		datasets = append(datasets, notes)
+	}
+	paths := d.compileJSON(datasets, notes.Input.Types)
+	at := segmentClock{fields: &d.fields, timestamp: paths.slot("at")}
+	d.when = func() (time.Time, Reason) { return at.instant(at.timestamp) }
+	paths.end(d)
+}
+
+// paths gathers the JSON paths that are wanted.
+type paths struct {
+	root  *node
+	slots int
+}
+
+func (p *paths) slot(path string) int { return p.root.add(path, &p.slots) }
+
+// end makes room for the values, once all paths are known.
+func (p *paths) end(d *Decoder) { d.fields.slots = make([]field, p.slots) }
+
+// compileJSON prepares d for records that are JSON objects with a type and a
+// message id.
+func (d *Decoder) compileJSON(datasets []*config.Dataset, types []string) *paths {
+	p := &paths{root: &node{slot: -1}}
+	kind, event, id := p.slot("type"), p.slot("event"), p.slot("messageId")
+	calls := make([]call, len(types))
+	for i, name := range types {
+		calls[i].name = name
+	}
+	for _, dataset := range datasets {
 		for j := range calls {
 			if slices.Contains(dataset.Input.Types, calls[j].name) {
 				calls[j].tables = append(calls[j].tables, chosen{len(d.tables), dataset.Input.Events})
 			}
 		}
-		d.tables = append(d.tables, newTable(dataset, slot))
+		d.tables = append(d.tables, newTable(dataset, p.slot))
 	}
-	d.fields.slots = make([]field, slots)
 	s := scanner{fields: &d.fields}
-	d.extract = func(line []byte) Reason { return s.scan(line, root) }
-	d.choose = func() int { return choose(calls, &d.fields, callSlot, eventSlot) }
-	d.when = func(*table) (time.Time, Reason) { return clock.eventTime() }
+	d.extract = func(line []byte) Reason { return s.scan(line, p.root) }
+	d.choose = func() int { return choose(calls, &d.fields, kind, event) }
 	d.id = func() []byte {
-		if f := d.fields.at(idSlot); f.kind == text {
+		if f := d.fields.at(id); f.kind == text {
 			return d.fields.text(f)
 		}
 		return nil
 	}
+	return p
 }
 
 func choose(calls []call, f *fields, callSlot, eventSlot int) int {
@@ -114,12 +149,10 @@ func (c *segmentClock) eventTime() (time.Time, Reason) {
 	if receivedReason == Stored && at.After(received) {
 		at = received
 	}
-	if !storable(at) {
-		return time.Time{}, BadTime
-	}
 	return at, Stored
 }
 
+// instant reads one of the call's times.
 func (c *segmentClock) instant(slot int) (time.Time, Reason) {
 	f := c.fields.at(slot)
 	if f.kind == absent {

@@ -67,7 +67,11 @@ func (c *column) appender(of *config.Column, isTime bool) {
 	switch of.Type.Name() {
 	case "String":
 		c.append = appendText
-		if of.Derive != config.DeriveNone {
+		switch of.Derive {
+		case config.DeriveNone:
+		case config.DeriveRandom:
+			c.append = appendRandom
+		default:
 			c.append = agentAppender(of.Derive)
 		}
 	case "Bool":
@@ -201,6 +205,11 @@ func appendInstant(d *Decoder, c *column, encode func(time.Time) uint64) bool {
 		return false
 	}
 	c.to.AppendUint(encode(t))
+	return true
+}
+
+func appendRandom(_ *Decoder, c *column, _ time.Time) bool {
+	c.to.AppendString([]byte(sinks.NewID().String()))
 	return true
 }
 

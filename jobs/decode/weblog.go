@@ -42,9 +42,9 @@ func (d *Decoder) compileWebLog(p *config.Policy) {
 	l := logLine{fields: &d.fields}
 	d.extract = l.read
 	d.choose = func() int { return first }
-	d.when = func(*table) (time.Time, Reason) {
+	d.when = func() (time.Time, Reason) {
 		at, ok := parseLogTime(d.fields.at(logTime).raw)
-		if !ok || !storable(at) {
+		if !ok {
 			return time.Time{}, BadTime
 		}
 		return at, Stored

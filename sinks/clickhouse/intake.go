@@ -72,7 +72,7 @@ func redactBlock(err error) error {
 	if exception, ok := ch.AsException(err); ok {
 		return &ServerError{Code: int32(exception.Code), Name: exceptionName("(" + exception.Code.String() + ")")}
 	}
-	return err
+	return Redact(err)
 }
 
 // table returns the personal table of a dataset, or the quarantine.

@@ -239,9 +239,6 @@ func (st *stage) Publish(ctx context.Context, p sinks.Partition) error {
 	return nil
 }
 
-// ErrVerification means that what is published is not what should be.
-var ErrVerification = errors.New("verification failed")
-
 // verified is what Verify found of one partition.
 type verified struct{ different, classes, smallest, rows, identifiers uint64 }
 
@@ -289,13 +286,13 @@ func (st *stage) Verify(ctx context.Context) error {
 func (v *verified) judge(p *sinks.Publication) error {
 	switch {
 	case v.different > 0:
-		return fmt.Errorf("%w: %d classes are not published as staged", ErrVerification, v.different)
+		return fmt.Errorf("%w: %d classes are not published as staged", sinks.ErrVerification, v.different)
 	case v.rows != p.Published:
-		return fmt.Errorf("%w: %d rows are published, %d were staged", ErrVerification, v.rows, p.Published)
+		return fmt.Errorf("%w: %d rows are published, %d were staged", sinks.ErrVerification, v.rows, p.Published)
 	case v.rows > 0 && v.smallest < p.K.K:
-		return fmt.Errorf("%w: a published class holds %d people, the policy asks for %d", ErrVerification, v.smallest, p.K.K)
+		return fmt.Errorf("%w: a published class holds %d people, the policy asks for %d", sinks.ErrVerification, v.smallest, p.K.K)
 	case v.identifiers > 0:
-		return fmt.Errorf("%w: %d published values hold a direct identifier", ErrVerification, v.identifiers)
+		return fmt.Errorf("%w: %d published values hold a direct identifier", sinks.ErrVerification, v.identifiers)
 	}
 	return nil
 }

@@ -26,18 +26,43 @@ func (s *Store) Partitions(ctx context.Context, dataset string, before sinks.Day
 		return nil, err
 	}
 	subject := "''"
-	if t.dataset != nil {
+	if t.dataset != nil && len(t.dataset.Subject) > 0 {
 		subject = firstIdentifier(t.dataset.Subject)
 	}
 	var partitions []sinks.PartitionStats
-	data := map[string]any{"Table": t, "Subject": subject}
+	data := map[string]any{"Table": t, "Subject": subject, "Control": s.db.Control}
 	err = s.query(ctx, "partitions", data, parameters{"before": before.String()}, func(r driver.Rows) error {
 		var p sinks.PartitionStats
-		err := scanDay(r, &p.Day, &p.Batch, &p.Rows, &p.Subjects, &p.Bytes)
+		err := scanDay(r, &p.Day, &p.Batch, &p.Rows, &p.Subjects, &p.Bytes, &p.Unfinished)
 		partitions = append(partitions, p)
 		return err
 	})
 	return partitions, err
+}
+
+// Holdings implements sinks.PersonalTables.
+func (s *Store) Holdings(ctx context.Context, dataset string, partitions []sinks.Partition) (map[sinks.Partition]sinks.Holding, error) {
+	t, err := s.table(dataset)
+	if err != nil {
+		return nil, err
+	}
+	data := map[string]any{"Personal": t, "Published": nil}
+	if t.dataset != nil && t.dataset.Publish != nil {
+		data["Published"] = analyticsTable(s.policy, s.db, t.dataset)
+	}
+	held := map[string]sinks.Holding{}
+	err = s.query(ctx, "holdings", data, parameters{"partitions": arrayOf(partitionIDs(partitions))}, func(r driver.Rows) error {
+		var id string
+		var h sinks.Holding
+		err := r.Scan(&id, &h.Personal, &h.Published)
+		held[id] = h
+		return err
+	})
+	holdings := make(map[sinks.Partition]sinks.Holding, len(partitions))
+	for _, p := range partitions {
+		holdings[p] = held[partitionID(p)]
+	}
+	return holdings, err
 }
 
 // Seal implements sinks.PersonalTables.
@@ -53,10 +78,7 @@ func (s *Store) Drop(ctx context.Context, dataset string, partitions []sinks.Par
 	if err != nil {
 		return nil, err
 	}
-	ids := make([]string, len(partitions))
-	for i, p := range partitions {
-		ids[i] = partitionID(p)
-	}
+	ids := partitionIDs(partitions)
 	if err := s.dropPartitions(ctx, t, ids); err != nil {
 		return nil, err
 	}
@@ -110,4 +132,12 @@ func byPartition(partitions []sinks.Partition, left map[string]sinks.Absence) ma
 // same in the personal and in the anonymised table.
 func partitionID(p sinks.Partition) string {
 	return fmt.Sprintf("%s-%d", p.Day.Start().Format("20060102"), p.Batch)
+}
+
+func partitionIDs(partitions []sinks.Partition) []string {
+	ids := make([]string, len(partitions))
+	for i, p := range partitions {
+		ids[i] = partitionID(p)
+	}
+	return ids
 }

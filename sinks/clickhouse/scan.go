@@ -17,3 +17,6 @@ func scanDay(r driver.Rows, day *sinks.Day, rest ...any) error {
 	*day = sinks.DayOf(t)
 	return nil
 }
+
+// milliseconds writes an instant as a parameter of type DateTime64(3, 'UTC').
+func milliseconds(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000") }

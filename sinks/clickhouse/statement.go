@@ -118,11 +118,15 @@ func with(ctx context.Context, p parameters) context.Context {
 func describe(name string) string { return strings.ReplaceAll(name, "_", " ") }
 
 // Redact keeps of a server's exception its code and name. Its message can quote
-// a value, and errors may hold no personal data.
+// a value, and errors may hold no personal data. An error of the connection is
+// marked as sinks.ErrUnavailable.
 func Redact(err error) error {
 	var exception *clickhouse.Exception
-	if errors.As(err, &exception) {
+	switch {
+	case errors.As(err, &exception):
 		return &ServerError{Code: exception.Code, Name: exceptionName(exception.Message)}
+	case unavailable(err):
+		return fmt.Errorf("%w: %w", sinks.ErrUnavailable, err)
 	}
 	return err
 }

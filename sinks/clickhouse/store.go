@@ -99,7 +99,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 // ping waits a little for an engine that is just being started again.
 func ping(ctx context.Context, conn driver.Conn) (err error) {
 	for attempt := range 20 {
-		if err = conn.Ping(ctx); err == nil || !Unavailable(err) {
+		if err = conn.Ping(ctx); err == nil || !unavailable(err) {
 			return err
 		}
 		select {
@@ -126,9 +126,9 @@ func (s *Store) Close() error {
 // Databases returns the names of the databases.
 func (s *Store) Databases() Databases { return s.db }
 
-// Unavailable reports whether err means that ClickHouse did not answer, so that
+// unavailable reports whether err means that ClickHouse did not answer, so that
 // trying again later may help.
-func Unavailable(err error) bool {
+func unavailable(err error) bool {
 	var network net.Error
 	return errors.As(err, &network) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, net.ErrClosed) || errors.Is(err, clickhouse.ErrAcquireConnTimeout) || isEOF(err)

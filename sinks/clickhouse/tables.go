@@ -41,28 +41,42 @@ var originColumns = []tableColumn{
 	{batchColumn, "UInt32", "0, or the batch of rows that arrived after their day was sealed"},
 }
 
-// personalTables compiles the personal tables of a policy, by dataset, and the
-// quarantine with them.
+// personalTables compiles the personal tables of a policy, by dataset, and with
+// them the quarantine and the training register.
 func personalTables(p *config.Policy, db Databases) map[string]*table {
-	tables := map[string]*table{sinks.QuarantineDataset: quarantineTable(db)}
+	tables := map[string]*table{
+		sinks.QuarantineDataset: quarantineTable(db),
+		sinks.TrainingDataset:   trainingTable(p, db),
+	}
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
-		t := &table{
-			Database: db.Telemetry, Name: d.Name, Comment: fmt.Sprintf("%s (%s)", d.Description, d.Clause),
-			Time: d.Time, Deduplicates: true, dataset: d,
-		}
-		for _, c := range d.Columns {
-			t.Columns = append(t.Columns, tableColumn{c.Name, storedType(c.Type), columnComment(p, d, &c)})
-		}
-		t.Columns = append(t.Columns, originColumns...)
+		t := datasetTable(p, d, db.Telemetry)
 		t.PartitionBy = partitionBy(d.Time)
-		for _, name := range d.OrderBy {
-			t.OrderBy = append(t.OrderBy, quote(name))
-		}
-		t.OrderBy = append(t.OrderBy, quote(d.Time))
+		t.Comment = fmt.Sprintf("%s (%s)", d.Description, d.Clause)
 		tables[d.Name] = t
 	}
 	return tables
+}
+
+func datasetTable(p *config.Policy, d *config.Dataset, database string) *table {
+	t := &table{Database: database, Name: d.Name, Time: d.Time, Deduplicates: true, dataset: d}
+	for _, c := range d.Columns {
+		t.Columns = append(t.Columns, tableColumn{c.Name, storedType(c.Type), columnComment(p, d, &c)})
+	}
+	t.Columns = append(t.Columns, originColumns...)
+	for _, name := range d.OrderBy {
+		t.OrderBy = append(t.OrderBy, quote(name))
+	}
+	t.OrderBy = append(t.OrderBy, quote(d.Time))
+	return t
+}
+
+// trainingTable is one partition: its rows leave one by one, not by the day.
+func trainingTable(p *config.Policy, db Databases) *table {
+	t := datasetTable(p, config.TrainingRecords(), db.Control)
+	t.PartitionBy = "tuple()"
+	t.Comment = t.dataset.Description
+	return t
 }
 
 func quarantineTable(db Databases) *table {
@@ -120,6 +134,9 @@ func storedType(t config.Type) string {
 
 func columnComment(p *config.Policy, d *config.Dataset, c *config.Column) string {
 	words := c.Description
+	if c.Field == "" { // a table of the program's own
+		return words
+	}
 	if words == "" {
 		words, _ = p.FieldDescription(c.Field)
 	}

@@ -1,8 +1,10 @@
 CREATE TABLE IF NOT EXISTS {{name .Control "sources"}} (
     source UUID COMMENT 'content digest of the input file',
+    lapse_source UInt64 COMMENT 'the first 64 bits of it, as the rows carry them',
     dated Bool COMMENT 'false for the account of the records without a readable time',
     day Date COMMENT 'day of the event (UTC)',
-    name String COMMENT 'file name when it was read',
+    state LowCardinality(String) COMMENT 'pending, complete or abandoned; of the undated row',
+    path String COMMENT 'where it lay when it was read',
     format LowCardinality(String),
     bytes UInt64,
     read UInt64,
@@ -70,3 +72,17 @@ CREATE TABLE IF NOT EXISTS {{name .Control "runs"}} (
 ENGINE = ReplacingMergeTree(ended_at)
 ORDER BY (started_at, run)
 COMMENT 'runs of the jobs';
+
+CREATE TABLE IF NOT EXISTS {{name .Control "tombstones"}} (
+    item String COMMENT 'random id that the item had in the register',
+    rule LowCardinality(String) COMMENT 'why it was purged',
+    bytes UInt64,
+    objects UInt64 COMMENT 'the item and its derivatives',
+    uploaded_at DateTime64(3, 'UTC'),
+    purged_at DateTime64(3, 'UTC'),
+    policy_version LowCardinality(String),
+    policy_hash FixedString(64)
+)
+ENGINE = ReplacingMergeTree(purged_at)
+ORDER BY item
+COMMENT 'what is left of purged training items: nothing by which they could be known';

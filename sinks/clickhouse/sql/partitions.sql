@@ -1,6 +1,10 @@
-SELECT day, batch, rows, subjects, bytes
+{{- /* The partitions up to a day, with the rows of files that are not yet ingested whole. */ -}}
+SELECT day, batch, rows, subjects, bytes, unfinished
 FROM (
-    SELECT _partition_id AS partition, toDate(any({{name .Table.Time}}), 'UTC') AS day, any(lapse_batch) AS batch, count() AS rows, uniqExact({{.Subject}}) AS subjects
+    SELECT
+        _partition_id AS partition, toDate(any({{name .Table.Time}}), 'UTC') AS day, any(lapse_batch) AS batch,
+        count() AS rows, uniqExact({{.Subject}}) AS subjects,
+        countIf(lapse_source NOT IN (SELECT lapse_source FROM {{name .Control "sources"}} FINAL WHERE NOT dated AND state != 'pending')) AS unfinished
     FROM {{name .Table.Database .Table.Name}}
     WHERE toDate({{name .Table.Time}}, 'UTC') < {before:Date}
     GROUP BY partition

@@ -1,0 +1,56 @@
+package config
+
+// TrainingRecords describes the records from which the training register is made,
+// as a dataset of the program's own: they are decoded and stored like any other.
+// It is not part of any policy, but nothing is taken into it unless the policy has
+// a rule for training.
+func TrainingRecords() *Dataset {
+	text, label := MustType("String"), MustType("LowCardinality(String)")
+	column := func(name string, t Type, from ...string) Column {
+		return Column{Name: name, Type: t, From: from, Identifies: Indirectly, Description: trainingWords[name]}
+	}
+	return &Dataset{
+		Name:        "training",
+		Description: "what is known about training items: registrations, completed purposes, consents",
+		Input:       Input{Format: TrainingNotes, Types: []string{"training_item", "training_purpose_completed", "training_consent"}},
+		Time:        "at",
+		OrderBy:     []string{"kind"},
+		Columns: []Column{
+			column("at", MustType("DateTime64(3)"), "at"),
+			column("kind", label, "type"),
+			{Name: "item", Type: text, Derive: DeriveRandom, Description: trainingWords["item"]},
+			column("bucket", label, "bucket"),
+			column("object_key", text, "key"),
+			column("organisation", text, "organisation"),
+			column("subject", text, "subject"),
+			column("subjects", text, "subjects"),
+			column("media_type", label, "media_type"),
+			column("bytes", MustType("UInt64"), "bytes"),
+			column("sha256", text, "sha256"),
+			column("purpose", label, "purpose"),
+			column("purposes", text, "purposes"),
+			column("derivatives", text, "derivatives"),
+			column("consent", MustType("Bool"), "consent"),
+			column("decision", label, "decision"),
+		},
+	}
+}
+
+var trainingWords = map[string]string{
+	"at":           "when the item was uploaded, the purpose completed, the consent given or withdrawn (UTC)",
+	"kind":         "training_item, training_purpose_completed or training_consent",
+	"item":         "random id of a registered item: what the audit log calls it",
+	"bucket":       "object store of the item, as the settings name it",
+	"object_key":   "key of the object",
+	"organisation": "who uploaded it, or whose consent is meant",
+	"subject":      "the person whose consent is meant",
+	"subjects":     "people in the picture, a JSON list",
+	"media_type":   "such as image/jpeg",
+	"bytes":        "size of the object",
+	"sha256":       "digest of the object's content",
+	"purpose":      "the purpose that was completed",
+	"purposes":     "purposes that the item serves, a JSON list",
+	"derivatives":  "keys of what was made from it, a JSON list",
+	"consent":      "whether its storage was consented to at the upload",
+	"decision":     "granted or withdrawn",
+}

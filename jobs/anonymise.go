@@ -1,0 +1,250 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Anonymise publishes the partitions that are past their window in generalised
+// form, and then deletes their personal rows.
+//
+// The order is: seal, so that nothing is added; stage; publish; verify with
+// separate SQL; record the verification; drop; prove absence. A personal row goes
+// only after the record of the verification is stored. Until then, everything is
+// done again from the start after an interruption; from then on, only the drop is.
+type Anonymise struct {
+	Policy   *config.Policy
+	Personal sinks.PersonalTables
+	Publish  sinks.Publisher
+	Locks    sinks.Locker
+}
+
+var _ Job = (*Anonymise)(nil)
+
+// Small partitions are worked on together: the statements cost more than the rows.
+const (
+	anonymiseTogether = 31
+	anonymiseRows     = 2_000_000
+)
+
+// Kind implements Job.
+func (*Anonymise) Kind() sinks.JobKind { return sinks.JobAnonymise }
+
+// Batch implements Job.
+func (*Anonymise) Batch(steps []Step) int {
+	return samePartitions(steps, anonymiseTogether, anonymiseRows)
+}
+
+// Plan implements Job.
+func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {
+	var steps []Step
+	for i := range j.Policy.Datasets {
+		d := &j.Policy.Datasets[i]
+		w, ok := d.Window(config.EventTime)
+		if !ok || w.Action != config.Anonymise {
+			continue
+		}
+		due, err := j.Personal.Partitions(ctx, d.Name, firstDayKept(w, now, j.Policy.TimeZone.Location()))
+		if err != nil {
+			return nil, fmt.Errorf("plan %s: %w", d.Name, err)
+		}
+		steps = append(steps, partitionSteps(j.Policy, d.Name, w, sinks.ActionAnonymise, due)...)
+	}
+	return steps, nil
+}
+
+// Execute implements Job.
+func (j *Anonymise) Execute(ctx context.Context, _ time.Time, steps []Step) []Outcome {
+	b := &anonymiseBatch{Anonymise: j, dataset: steps[0].Dataset, outcomes: make([]Outcome, len(steps))}
+	for i, s := range steps {
+		b.outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone}
+	}
+	if err := b.run(ctx, steps); err != nil {
+		for i := range b.outcomes {
+			if o := &b.outcomes[i]; o.Err == nil && !b.ended[*o.Step.Partition] {
+				o.Result, o.Err = sinks.ResultFailed, err
+			}
+		}
+	}
+	return b.outcomes
+}
+
+// anonymiseBatch is the work on some partitions of one dataset.
+type anonymiseBatch struct {
+	*Anonymise
+	dataset  string
+	outcomes []Outcome
+	ended    map[sinks.Partition]bool // those with nothing left to do
+}
+
+func (b *anonymiseBatch) run(ctx context.Context, steps []Step) error {
+	b.ended = map[sinks.Partition]bool{}
+	partitions := partitionsOf(steps)
+	verified, err := b.verifiedBefore(ctx, partitions)
+	if err != nil {
+		return err
+	}
+	var todo []sinks.Partition
+	for _, p := range partitions {
+		if _, ok := verified[p]; !ok && !b.ended[p] {
+			todo = append(todo, p)
+		}
+	}
+	fresh, err := b.publish(ctx, todo)
+	for _, pub := range fresh {
+		verified[pub.Partition] = pub
+	}
+	return errors.Join(err, b.drop(ctx, verified))
+}
+
+// verifiedBefore returns the records of the partitions that an interrupted run had
+// verified and begun to drop. A partition of which all rows are still there is
+// done again instead: nothing is lost by it.
+func (b *anonymiseBatch) verifiedBefore(ctx context.Context, partitions []sinks.Partition) (map[sinks.Partition]sinks.Publication, error) {
+	records, err := b.Publish.Publications(ctx, b.dataset, partitions)
+	if err != nil {
+		return nil, err
+	}
+	held, err := b.Personal.Holdings(ctx, b.dataset, partitions)
+	if err != nil {
+		return nil, err
+	}
+	begun := map[sinks.Partition]sinks.Publication{}
+	for i := range b.outcomes {
+		o := &b.outcomes[i]
+		p := *o.Step.Partition
+		pub, recorded := records[p]
+		h := held[p]
+		switch {
+		case !recorded && h.Personal == 0:
+			o.Result = sinks.ResultUnchanged
+			b.ended[p] = true
+		case !recorded || h.Personal >= pub.Rows && h.Personal > 0:
+		case h.Published != pub.Published:
+			o.Result, b.ended[p] = sinks.ResultFailed, true
+			o.Err = fmt.Errorf("%w: %d of %d personal rows are gone, but %d rows are published and not %d", sinks.ErrVerification, pub.Rows-h.Personal, pub.Rows, h.Published, pub.Published)
+		default:
+			begun[p] = pub
+		}
+	}
+	return begun, nil
+}
+
+// publish seals, stages, publishes, verifies and records partitions. Those that
+// could be verified are returned even if others could not.
+func (b *anonymiseBatch) publish(ctx context.Context, partitions []sinks.Partition) ([]sinks.Publication, error) {
+	if len(partitions) == 0 {
+		return nil, nil
+	}
+	if err := b.seal(ctx, partitions); err != nil {
+		return nil, err
+	}
+	sinks.Failpoint("anonymise.sealed")
+	staged, err := b.Publish.Stage(ctx, b.dataset, partitions)
+	if err != nil {
+		return nil, err
+	}
+	sinks.Failpoint("anonymise.staged")
+	verified, err := b.publishStaged(ctx, staged, partitions)
+	return verified, errors.Join(err, staged.Discard(context.WithoutCancel(ctx)))
+}
+
+func (b *anonymiseBatch) publishStaged(ctx context.Context, staged sinks.Staged, partitions []sinks.Partition) ([]sinks.Publication, error) {
+	for _, p := range partitions {
+		if err := staged.Publish(ctx, p); err != nil {
+			return nil, err
+		}
+		b.reached(p, sinks.StagePublished)
+		sinks.Failpoint("anonymise.published")
+	}
+	verifyErr := staged.Verify(ctx)
+	sinks.Failpoint("anonymise.verified")
+	var verified []sinks.Publication
+	for _, pub := range staged.Publications() {
+		if pub.VerifiedAt.IsZero() {
+			continue
+		}
+		pub.Step = b.outcome(pub.Partition).Step.ID
+		verified = append(verified, pub)
+		b.reached(pub.Partition, sinks.StageVerified)
+	}
+	if len(verified) == 0 {
+		return nil, verifyErr
+	}
+	if err := b.Publish.RecordPublications(ctx, verified); err != nil {
+		return nil, errors.Join(verifyErr, err)
+	}
+	sinks.Failpoint("anonymise.recorded")
+	return verified, verifyErr
+}
+
+// seal closes the partitions while nobody is writing.
+func (b *anonymiseBatch) seal(ctx context.Context, partitions []sinks.Partition) error {
+	unlock, err := b.Locks.Lock(ctx, sealLock(b.dataset))
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	return b.Personal.Seal(ctx, b.dataset, partitions)
+}
+
+// drop deletes the personal rows of partitions that are published and verified.
+func (b *anonymiseBatch) drop(ctx context.Context, verified map[sinks.Partition]sinks.Publication) error {
+	var partitions []sinks.Partition
+	for _, o := range b.outcomes {
+		if _, ok := verified[*o.Step.Partition]; ok {
+			partitions = append(partitions, *o.Step.Partition)
+		}
+	}
+	if len(partitions) == 0 {
+		return nil
+	}
+	left, err := b.Personal.Drop(ctx, b.dataset, partitions)
+	if err != nil {
+		return err
+	}
+	sinks.Failpoint("anonymise.dropped")
+	var gone []sinks.Publication
+	for _, p := range partitions {
+		o, pub := b.outcome(p), verified[p]
+		b.ended[p] = true
+		describe(o, pub)
+		if a := left[p]; !a.Proven() {
+			o.Result, o.Err = sinks.ResultFailed, fmt.Errorf("%w: after the drop there are %d rows, %d active, %d inactive and %d detached parts", sinks.ErrVerification, a.Rows, a.Active, a.Inactive, a.Detached)
+			continue
+		}
+		b.reached(p, sinks.StageRemoved)
+		b.reached(p, sinks.StageGone)
+		pub.DroppedAt = time.Now().UTC()
+		gone = append(gone, pub)
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	return b.Publish.RecordPublications(ctx, gone)
+}
+
+// describe writes what was published into an outcome.
+func describe(o *Outcome, pub sinks.Publication) {
+	o.Counts = map[sinks.Count]uint64{
+		sinks.CountBefore: pub.Rows, sinks.CountSubjects: pub.Subjects, sinks.CountPublished: pub.Published,
+		sinks.CountGeneralised: pub.Generalised, sinks.CountSuppressed: pub.Suppressed,
+	}
+	o.K, o.Query = &pub.K, pub.Query
+}
+
+func (b *anonymiseBatch) reached(p sinks.Partition, s sinks.Stage) { b.outcome(p).reached(s) }
+
+func (b *anonymiseBatch) outcome(p sinks.Partition) *Outcome {
+	for i := range b.outcomes {
+		if *b.outcomes[i].Step.Partition == p {
+			return &b.outcomes[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/zeebo/xxh3"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Ingest takes input files into the personal tables.
+//
+// For every file, and for every day in it, the records read are exactly those
+// stored, quarantined, refused and recognised as duplicates. A file whose content
+// was ingested before is not read again; a record that was stored before, by its
+// message id or its place in a log, is not stored again.
+type Ingest struct {
+	Policy *config.Policy
+	Inputs sinks.Inputs
+	Intake sinks.Intake
+	Ledger sinks.SourceLedger
+	Locks  sinks.Locker
+	Run    sinks.ID
+	// Progress is told how many bytes of input have been read. It may be nil.
+	Progress func(bytes int64)
+
+	files map[sinks.ID]sinks.InputFile // by content digest
+}
+
+var _ Job = (*Ingest)(nil)
+
+// Kind implements Job.
+func (*Ingest) Kind() sinks.JobKind { return sinks.JobIngest }
+
+// Batch implements Job: a file at a time.
+func (*Ingest) Batch([]Step) int { return 1 }
+
+// Plan implements Job. It reads every input file once, to know its content.
+func (j *Ingest) Plan(ctx context.Context, _ time.Time) ([]Step, error) {
+	files, err := j.Inputs.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	j.files = make(map[sinks.ID]sinks.InputFile, len(files))
+	var steps []Step
+	for _, f := range files {
+		digest, err := j.digest(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if _, again := j.files[digest]; again {
+			continue
+		}
+		j.files[digest] = f
+		known, found, err := j.Ledger.Source(ctx, digest)
+		if err != nil {
+			return nil, err
+		}
+		if found && known.State == sinks.SourceComplete {
+			continue
+		}
+		steps = append(steps, Step{
+			ID: sinks.HashID(string(sinks.ActionIngestSource), digest.String()), Action: sinks.ActionIngestSource,
+			Source: digest, Bytes: uint64(f.Bytes), Clause: "C1", Reason: f.Path + " has not been read",
+		})
+	}
+	return steps, nil
+}
+
+// digest returns the content digest of a file as it lies on disk.
+func (j *Ingest) digest(ctx context.Context, f sinks.InputFile) (sinks.ID, error) {
+	r, err := j.Inputs.Open(ctx, f)
+	if err != nil {
+		return sinks.ID{}, err
+	}
+	defer r.Close() //nolint:errcheck // read only
+	h := xxh3.New()
+	if _, err := io.Copy(h, r); err != nil {
+		return sinks.ID{}, fmt.Errorf("read %s: %w", f.Path, err)
+	}
+	return h.Sum128().Bytes(), nil
+}
+
+// Execute implements Job.
+func (j *Ingest) Execute(ctx context.Context, now time.Time, steps []Step) []Outcome {
+	outcomes := make([]Outcome, len(steps))
+	for i, s := range steps {
+		o, err := j.source(ctx, now, s)
+		if err != nil {
+			o = failed(s, err)
+		}
+		outcomes[i] = o
+	}
+	return outcomes
+}
+
+// source ingests one file, or takes up where an interrupted run has left it.
+func (j *Ingest) source(ctx context.Context, now time.Time, s Step) (Outcome, error) {
+	known, found, err := j.Ledger.Source(ctx, s.Source)
+	if err != nil {
+		return Outcome{}, err
+	}
+	if found && known.State == sinks.SourceComplete {
+		return Outcome{Step: s, Result: sinks.ResultUnchanged, Counts: total(known.Days)}, nil
+	}
+	file, ok := j.files[s.Source]
+	if !ok && found {
+		file, ok = sinks.InputFile{Path: known.Path, Bytes: int64(known.Bytes)}, true
+	}
+	record := sinks.Source{Digest: s.Source, State: sinks.SourcePending, Path: file.Path, Bytes: uint64(file.Bytes), Run: j.Run, AsOf: now}
+	if ok {
+		record.Days, record.Format, err = j.read(ctx, now, file, record)
+	}
+	if !ok || errors.Is(err, sinks.ErrSourceMissing) {
+		return j.abandon(ctx, s, record)
+	}
+	if err != nil {
+		return Outcome{}, fmt.Errorf("%s: %w", file.Path, err)
+	}
+	sinks.Failpoint("ingest.stored")
+	record.State = sinks.SourceComplete
+	if err := j.Ledger.RecordSource(ctx, record); err != nil {
+		return Outcome{}, err
+	}
+	sinks.Failpoint("ingest.recorded")
+	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: total(record.Days)}
+	o.reached(sinks.StageStored)
+	return o, nil
+}
+
+// abandon gives up a source whose file is gone. The rows that were stored stay;
+// if the file turns up again it is read from the start, and they are recognised.
+func (j *Ingest) abandon(ctx context.Context, s Step, record sinks.Source) (Outcome, error) {
+	record.State = sinks.SourceAbandoned
+	record.Days = nil
+	if err := j.Ledger.RecordSource(ctx, record); err != nil {
+		return Outcome{}, err
+	}
+	return Outcome{Step: s, Result: sinks.ResultAbandoned, Err: fmt.Errorf("%w: it was being read when a run was interrupted", sinks.ErrSourceMissing)}, nil
+}
+
+// read reads a file from start to end and accounts for every record.
+func (j *Ingest) read(ctx context.Context, now time.Time, file sinks.InputFile, record sinks.Source) ([]sinks.SourceDay, string, error) {
+	raw, err := j.Inputs.Open(ctx, file)
+	if err != nil {
+		return nil, "", err
+	}
+	defer raw.Close() //nolint:errcheck // read only
+	digest := xxh3.New()
+	in, err := openSource(io.TeeReader(&countingReader{raw, j.Progress}, digest))
+	if err != nil {
+		return nil, "", err
+	}
+	defer in.Close()
+	record.Format = string(in.format)
+	if err := j.Ledger.RecordSource(ctx, record); err != nil { // pending
+		return nil, "", err
+	}
+	sinks.Failpoint("ingest.pending")
+	reader, err := newSourceReader(j, now, in, record.Digest)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := reader.all(ctx); err != nil {
+		return nil, "", err
+	}
+	if err := in.drain(); err != nil { // what follows a compressed stream
+		return nil, "", err
+	}
+	if sinks.ID(digest.Sum128().Bytes()) != record.Digest {
+		return nil, "", fmt.Errorf("%w: the file is not what it was when the run began", sinks.ErrConflict)
+	}
+	return reader.account.days(), record.Format, reader.check(ctx)
+}
+
+// countingReader reports how much has been read.
+type countingReader struct {
+	io.Reader
+	progress func(int64)
+}
+
+func (r *countingReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if r.progress != nil && n > 0 {
+		r.progress(int64(n))
+	}
+	return n, err
+}

@@ -1,0 +1,149 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Purge deletes what is past its window and is not to be published: training
+// items with their derivatives, the rows of closed and abandoned accounts, whole
+// days of datasets that are erased, and the quarantine.
+//
+// Nothing counts as deleted that has not been looked for afterwards.
+type Purge struct {
+	Policy   *config.Policy
+	Personal sinks.PersonalTables
+	Subjects sinks.SubjectTables
+	Register sinks.TrainingRegister
+	Buckets  map[string]sinks.Bucket
+	Locks    sinks.Locker
+}
+
+var _ Job = (*Purge)(nil)
+
+// purgeTogether is how many items are purged between two entries in the audit log.
+const purgeTogether = 200
+
+// Kind implements Job.
+func (*Purge) Kind() sinks.JobKind { return sinks.JobPurge }
+
+// Batch implements Job.
+func (*Purge) Batch(steps []Step) int {
+	switch steps[0].Action {
+	case sinks.ActionErasePartition:
+		return samePartitions(steps, anonymiseTogether, 1<<62)
+	case sinks.ActionPurgeItem:
+		n := slices.IndexFunc(steps, func(s Step) bool { return s.Action != sinks.ActionPurgeItem })
+		if n < 0 {
+			n = len(steps)
+		}
+		return min(n, purgeTogether)
+	}
+	return 1
+}
+
+// Plan implements Job.
+func (j *Purge) Plan(ctx context.Context, now time.Time) ([]Step, error) {
+	var steps []Step
+	for _, plan := range []func(context.Context, time.Time) ([]Step, error){
+		j.planItems, j.planSubjects, j.planPartitions, j.planQuarantine,
+	} {
+		more, err := plan(ctx, now)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, more...)
+	}
+	return steps, nil
+}
+
+// planPartitions plans the datasets whose days are erased and not published.
+func (j *Purge) planPartitions(ctx context.Context, now time.Time) ([]Step, error) {
+	var steps []Step
+	for i := range j.Policy.Datasets {
+		d := &j.Policy.Datasets[i]
+		w, ok := d.Window(config.EventTime)
+		if !ok || w.Action != config.Erase {
+			continue
+		}
+		more, err := j.expired(ctx, now, d.Name, w)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, more...)
+	}
+	return steps, nil
+}
+
+// planQuarantine plans the records that could not be read and were not replayed.
+func (j *Purge) planQuarantine(ctx context.Context, now time.Time) ([]Step, error) {
+	q := j.Policy.Quarantine
+	return j.expired(ctx, now, sinks.QuarantineDataset, &config.Window{
+		Trigger: config.Trigger(sinks.RuleQuarantined), Keep: q.Keep, Action: config.Erase, Clause: q.Clause, Rationale: q.Rationale,
+	})
+}
+
+func (j *Purge) expired(ctx context.Context, now time.Time, dataset string, w *config.Window) ([]Step, error) {
+	due, err := j.Personal.Partitions(ctx, dataset, firstDayKept(w, now, j.Policy.TimeZone.Location()))
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", dataset, err)
+	}
+	return partitionSteps(j.Policy, dataset, w, sinks.ActionErasePartition, due), nil
+}
+
+// Execute implements Job.
+func (j *Purge) Execute(ctx context.Context, now time.Time, steps []Step) []Outcome {
+	switch steps[0].Action {
+	case sinks.ActionErasePartition:
+		return j.erasePartitions(ctx, steps)
+	case sinks.ActionPurgeItem:
+		return j.purgeItems(ctx, now, steps)
+	case sinks.ActionEraseSubjects:
+		return []Outcome{j.eraseSubjects(ctx, steps[0])}
+	case sinks.ActionForgetItems:
+		return []Outcome{j.forget(ctx, steps[0])}
+	}
+	return failAll(steps, fmt.Errorf("purge does not do %q", steps[0].Action))
+}
+
+// erasePartitions drops partitions that are not published.
+func (j *Purge) erasePartitions(ctx context.Context, steps []Step) []Outcome {
+	dataset, partitions := steps[0].Dataset, partitionsOf(steps)
+	unlock, err := j.Locks.Lock(ctx, sealLock(dataset))
+	if err != nil {
+		return failAll(steps, err)
+	}
+	err = j.Personal.Seal(ctx, dataset, partitions)
+	unlock()
+	if err != nil {
+		return failAll(steps, err)
+	}
+	sinks.Failpoint("purge.sealed")
+	left, err := j.Personal.Drop(ctx, dataset, partitions)
+	if err != nil {
+		return failAll(steps, err)
+	}
+	sinks.Failpoint("purge.dropped")
+	outcomes := make([]Outcome, len(steps))
+	for i, s := range steps {
+		outcomes[i] = absent(s, left[*s.Partition])
+		outcomes[i].Counts = map[sinks.Count]uint64{sinks.CountBefore: s.Rows, sinks.CountSubjects: s.Subjects}
+	}
+	return outcomes
+}
+
+// absent gives the outcome of a deletion, after looking for what is left.
+func absent(s Step, left sinks.Absence) Outcome {
+	if !left.Proven() {
+		return failed(s, fmt.Errorf("%w: after the deletion there are %d rows, %d active or unfinished, %d inactive and %d detached parts", sinks.ErrVerification, left.Rows, left.Active, left.Inactive, left.Detached))
+	}
+	o := Outcome{Step: s, Result: sinks.ResultDone}
+	o.reached(sinks.StageRemoved)
+	o.reached(sinks.StageGone)
+	return o
+}

@@ -1,0 +1,170 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// planItems plans the training items that are due, and the deletion of what the
+// register says about those that are purged.
+func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
+	t := j.Policy.Training
+	if t == nil {
+		return nil, nil
+	}
+	cutoffs := sinks.TrainingCutoffs{}
+	for _, w := range t.Retention {
+		cutoffs[sinks.Rule(w.Trigger)] = w.Keep.Before(now, j.Policy.TimeZone.Location())
+	}
+	items, err := j.Register.DueItems(ctx, now, cutoffs)
+	if err != nil {
+		return nil, fmt.Errorf("plan training items: %w", err)
+	}
+	steps := make([]Step, 0, len(items)+1)
+	set := sinks.ID{}
+	for _, item := range items {
+		w, _ := t.Window(config.Trigger(item.Rule))
+		s := Step{
+			Action: sinks.ActionPurgeItem, Bucket: item.Bucket, Item: item.Item, Rule: item.Rule, Clause: w.Clause,
+			Due:    w.Keep.After(item.Since, j.Policy.TimeZone.Location()),
+			Reason: fmt.Sprintf("%s on %s", itemReasons[item.Rule], sinks.DayOf(item.Since)),
+			Bytes:  item.Bytes,
+		}
+		s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), item.Item.String(), string(item.Rule))
+		if _, ok := j.Buckets[item.Bucket]; !ok {
+			s.Blocked = "the settings name no bucket " + item.Bucket
+		}
+		set = sinks.HashID(set.String(), item.Item.String())
+		steps = append(steps, s)
+	}
+	forget, err := j.planForget(ctx, set)
+	return append(steps, forget...), err
+}
+
+var itemReasons = map[sinks.Rule]string{
+	sinks.RulePurposeCompleted: "its last purpose was complete",
+	sinks.RuleConsentWithdrawn: "consent was withdrawn",
+	sinks.RuleConsentAbsent:    "stored without consent",
+}
+
+// planForget plans the deletion of the register's rows about purged items: those
+// purged before, and those that are about to be.
+func (j *Purge) planForget(ctx context.Context, about sinks.ID) ([]Step, error) {
+	rows, set, err := j.Register.Forgettable(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("plan training register: %w", err)
+	}
+	if rows == 0 && about.IsZero() {
+		return nil, nil
+	}
+	return []Step{{
+		ID:     sinks.HashID(string(sinks.ActionForgetItems), set.String(), about.String()),
+		Action: sinks.ActionForgetItems, Clause: j.Policy.Training.Clause, Rows: rows,
+		Reason: "what the register says about purged items",
+	}}, nil
+}
+
+// purgeItems deletes training items with their derivatives.
+func (j *Purge) purgeItems(ctx context.Context, now time.Time, steps []Step) []Outcome {
+	ids := make([]sinks.ID, len(steps))
+	for i, s := range steps {
+		ids[i] = s.Item
+	}
+	items, err := j.Register.Items(ctx, ids)
+	if err != nil {
+		return failAll(steps, err)
+	}
+	buried, err := j.Register.Tombstones(ctx, ids)
+	if err != nil {
+		return failAll(steps, err)
+	}
+	outcomes := make([]Outcome, len(steps))
+	var stones []sinks.Tombstone
+	for i, s := range steps {
+		item, known := items[s.Item]
+		stone, done := buried[s.Item]
+		switch {
+		case done:
+			outcomes[i] = Outcome{Step: s, Result: sinks.ResultUnchanged, Counts: itemCounts(stone)}
+		case !known:
+			outcomes[i] = Outcome{Step: s, Result: sinks.ResultAbandoned}
+		default:
+			outcomes[i] = j.purgeItem(ctx, s, item)
+			if outcomes[i].Err == nil {
+				stones = append(stones, sinks.Tombstone{
+					Item: item.Item, Rule: s.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)),
+					UploadedAt: item.UploadedAt, PurgedAt: now,
+				})
+			}
+		}
+	}
+	sinks.Failpoint("purge.verified")
+	if len(stones) > 0 {
+		if err := j.Register.PutTombstones(ctx, stones); err != nil {
+			return failAll(steps, err)
+		}
+	}
+	sinks.Failpoint("purge.buried")
+	return outcomes
+}
+
+// purgeItem deletes one item: first what was made from it, last the item itself,
+// so that an interrupted run still finds its way to the rest.
+func (j *Purge) purgeItem(ctx context.Context, s Step, item sinks.TrainingItem) Outcome {
+	bucket, ok := j.Buckets[item.Bucket]
+	if !ok {
+		return failed(s, fmt.Errorf("the settings name no bucket %q", item.Bucket))
+	}
+	keys := append(append([]string{}, item.Derivatives...), item.Key)
+	var errs error
+	for _, key := range keys {
+		errs = errors.Join(errs, bucket.Delete(ctx, key))
+		sinks.Failpoint("purge.deleted")
+	}
+	left := 0
+	for _, key := range keys {
+		n, err := bucket.Remaining(ctx, key)
+		errs = errors.Join(errs, err)
+		left += n
+	}
+	if errs == nil && left > 0 {
+		errs = fmt.Errorf("%w: %d objects or versions are left", sinks.ErrVerification, left)
+	}
+	if errs != nil {
+		return failed(s, errs)
+	}
+	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: map[sinks.Count]uint64{
+		sinks.CountObjects: 1, sinks.CountDerivatives: uint64(len(item.Derivatives)), sinks.CountBytes: item.Bytes,
+	}}
+	o.reached(sinks.StageRemoved)
+	o.reached(sinks.StageVersionsGone)
+	return o
+}
+
+func itemCounts(t sinks.Tombstone) map[sinks.Count]uint64 {
+	return map[sinks.Count]uint64{sinks.CountObjects: 1, sinks.CountDerivatives: t.Objects - 1, sinks.CountBytes: t.Bytes}
+}
+
+// forget deletes what the register says about purged items.
+func (j *Purge) forget(ctx context.Context, s Step) Outcome {
+	rows, _, err := j.Register.Forgettable(ctx)
+	if err != nil {
+		return failed(s, err)
+	}
+	if rows == 0 {
+		return Outcome{Step: s, Result: sinks.ResultUnchanged}
+	}
+	left, err := j.Register.Forget(ctx)
+	if err != nil {
+		return failed(s, err)
+	}
+	sinks.Failpoint("purge.forgotten")
+	o := absent(s, left)
+	o.Counts = map[sinks.Count]uint64{sinks.CountBefore: rows}
+	return o
+}

@@ -1,0 +1,293 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/go-multierror"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Runner runs jobs. It is the one place that orders lock, intent, execution and
+// outcome.
+type Runner struct {
+	Policy  *config.Policy
+	Log     sinks.AuditLog
+	Locks   sinks.Locker
+	History sinks.RunHistory
+	Actor   sinks.Actor
+	Program string // version, for the run history
+	// Observe is told what happens, for progress bars and logs. It may be nil.
+	Observe func(Event)
+}
+
+// Event is something that an observer of a run may want to show.
+type Event struct {
+	Planned int      // steps that lie ahead, when they become known
+	Begun   []Step   // steps that are being executed now
+	Done    *Outcome // a step that has ended
+}
+
+// Report is how a run ended.
+type Report struct {
+	Run      sinks.ID      `json:"run"`
+	Job      sinks.JobKind `json:"job"`
+	AsOf     time.Time     `json:"as_of"`
+	Started  time.Time     `json:"started"`
+	Ended    time.Time     `json:"ended"`
+	Result   sinks.Result  `json:"result"`
+	Steps    int           `json:"steps"`
+	Failed   int           `json:"failed"`
+	Blocked  []Step        `json:"blocked,omitempty"` // due, but waiting
+	Outcomes []Outcome     `json:"outcomes,omitempty"`
+}
+
+// ErrAudit means that the audit log could not be written. Nothing happens without
+// it, so the run ends at once.
+var ErrAudit = errors.New("the audit log is not writable")
+
+// Run runs a job for the policy as of a time. A report comes with every error
+// that met single steps; those do not keep others from being done.
+func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (*Report, error) {
+	unlock, err := r.Locks.Lock(ctx, string(job.Kind()))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	n := &run{Runner: r, job: job, asOf: asOf.UTC().Truncate(time.Millisecond)}
+	n.report = &Report{Run: sinks.NewID(), Job: job.Kind(), AsOf: n.asOf, Started: time.Now().UTC()}
+	interrupted, err := n.begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = n.work(ctx, interrupted)
+	return n.report, errors.Join(err, n.end(context.WithoutCancel(ctx), err))
+}
+
+// run is one run of a job.
+type run struct {
+	*Runner
+	job    Job
+	asOf   time.Time
+	report *Report
+	errs   *multierror.Error
+}
+
+// begin announces the run and returns the steps that earlier runs have announced
+// but not ended.
+func (n *run) begin(ctx context.Context) ([]Step, error) {
+	open, err := n.openIntents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	entries := []*sinks.Entry{n.runEntry(sinks.Intent)}
+	var steps []Step
+	for _, e := range open {
+		if e.Action == sinks.ActionRun { // its process has died, or we would not have the lock
+			closing := *e
+			closing.Phase, closing.Result, closing.Error = sinks.Outcome, sinks.ResultAbandoned, sinks.ErrorInterrupted
+			entries = append(entries, &closing)
+			continue
+		}
+		steps = append(steps, stepOf(e))
+	}
+	return steps, n.append(ctx, entries...)
+}
+
+// openIntents returns the intents of this kind of job without an outcome, oldest
+// first. It reads back to the last run that ended, because that one had taken up
+// whatever was open before it.
+func (n *run) openIntents(ctx context.Context) (open []*sinks.Entry, err error) {
+	ended := map[sinks.ID]bool{}
+	for e, err := range n.Log.Backwards(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("read the audit log: %w", err)
+		}
+		if e.Job != n.job.Kind() {
+			continue
+		}
+		if e.Phase == sinks.Outcome {
+			if e.Action == sinks.ActionRun && e.Result != sinks.ResultAbandoned {
+				break
+			}
+			ended[e.Step] = true
+			continue
+		}
+		if !ended[e.Step] {
+			ended[e.Step] = true
+			open = append([]*sinks.Entry{e}, open...)
+		}
+	}
+	return open, nil
+}
+
+// work plans and executes. Steps that were interrupted come first.
+func (n *run) work(ctx context.Context, interrupted []Step) error {
+	sinks.Failpoint(string(n.job.Kind()) + ".announced")
+	planned, err := n.job.Plan(ctx, n.asOf)
+	if err != nil {
+		return err
+	}
+	steps := n.ready(interrupted, planned)
+	n.observe(Event{Planned: len(steps)})
+	sinks.Failpoint(string(n.job.Kind()) + ".planned")
+	for len(steps) > 0 && ctx.Err() == nil {
+		size := min(max(n.job.Batch(steps), 1), len(steps))
+		if err := n.execute(ctx, steps[:size]); err != nil {
+			return err
+		}
+		steps = steps[size:]
+	}
+	return errors.Join(n.errs.ErrorOrNil(), ctx.Err())
+}
+
+// ready puts the interrupted steps before the planned ones, each once, and sets
+// those that must wait aside.
+func (n *run) ready(interrupted, planned []Step) (steps []Step) {
+	known := map[sinks.ID]bool{}
+	for _, s := range planned {
+		known[s.ID] = true
+	}
+	for _, s := range interrupted {
+		if !known[s.ID] {
+			steps = append(steps, s)
+		}
+	}
+	for _, s := range planned {
+		if s.Blocked != "" {
+			n.report.Blocked = append(n.report.Blocked, s)
+			continue
+		}
+		steps = append(steps, s)
+	}
+	return steps
+}
+
+// execute carries out steps between their intents and their outcomes.
+func (n *run) execute(ctx context.Context, steps []Step) error {
+	entries := make([]*sinks.Entry, len(steps))
+	for i, s := range steps {
+		e, err := s.entry()
+		if err != nil {
+			return fmt.Errorf("announce %s: %w", s.Action, err)
+		}
+		entries[i] = n.stamp(e, sinks.Intent)
+	}
+	if err := n.append(ctx, entries...); err != nil {
+		return err
+	}
+	sinks.Failpoint(string(n.job.Kind()) + ".intent")
+	n.observe(Event{Begun: steps})
+	outcomes := n.job.Execute(ctx, n.asOf, steps)
+	sinks.Failpoint(string(n.job.Kind()) + ".executed")
+	for i := range outcomes {
+		o := &outcomes[i]
+		closing := *entries[i]
+		closing.Phase, closing.Result, closing.Error = sinks.Outcome, o.Result, sinks.ClassOf(o.Err)
+		closing.Counts, closing.K, closing.Query, closing.Stages = withoutZeros(o.Counts), o.K, o.Query, o.Stages
+		entries[i] = &closing
+		n.note(o)
+	}
+	// The outcome is written even if the run is being cancelled: the effect has
+	// happened, or has not, either way.
+	err := n.append(context.WithoutCancel(ctx), entries...)
+	sinks.Failpoint(string(n.job.Kind()) + ".outcome")
+	return err
+}
+
+// note adds an outcome to the report.
+func (n *run) note(o *Outcome) {
+	n.report.Steps++
+	if o.Err != nil {
+		n.report.Failed++
+		n.errs = multierror.Append(n.errs, fmt.Errorf("%s: %w", o.Step.target(), o.Err))
+	}
+	n.report.Outcomes = append(n.report.Outcomes, *o)
+	n.observe(Event{Done: o})
+}
+
+// end writes the run's outcome.
+func (n *run) end(ctx context.Context, err error) error {
+	r := n.report
+	r.Ended = time.Now().UTC()
+	switch {
+	case err != nil && r.Failed < r.Steps && r.Failed > 0:
+		r.Result = sinks.ResultPartial
+	case err != nil:
+		r.Result = sinks.ResultFailed
+	case r.Steps == 0:
+		r.Result = sinks.ResultUnchanged
+	default:
+		r.Result = sinks.ResultDone
+	}
+	if errors.Is(err, ErrAudit) {
+		return nil // there is nowhere to write to
+	}
+	e := n.runEntry(sinks.Outcome)
+	e.Result, e.Error = r.Result, sinks.ClassOf(err)
+	e.Counts = withoutZeros(map[sinks.Count]uint64{sinks.CountSteps: uint64(r.Steps), sinks.CountFailed: uint64(r.Failed)})
+	if err := n.append(ctx, e); err != nil {
+		return err
+	}
+	sinks.Failpoint(string(n.job.Kind()) + ".ended")
+	return n.History.RecordRun(ctx, sinks.RunRecord{
+		Run: r.Run, Job: r.Job, Actor: n.Actor, AsOf: r.AsOf, StartedAt: r.Started, EndedAt: r.Ended,
+		Result: r.Result, Error: sinks.ClassOf(err), Steps: uint64(r.Steps), Failed: uint64(r.Failed), Program: n.Program,
+	})
+}
+
+func (n *run) runEntry(phase sinks.Phase) *sinks.Entry {
+	return n.stamp(&sinks.Entry{Action: sinks.ActionRun, Step: n.report.Run}, phase)
+}
+
+// stamp fills in what all entries of a run have in common.
+func (n *run) stamp(e *sinks.Entry, phase sinks.Phase) *sinks.Entry {
+	e.Phase, e.Run, e.Job, e.Actor, e.AsOf = phase, n.report.Run, n.job.Kind(), n.Actor, n.asOf
+	e.Policy = PolicyRef(n.Policy)
+	return e
+}
+
+func (n *run) append(ctx context.Context, entries ...*sinks.Entry) error {
+	if err := n.Log.Append(ctx, entries...); err != nil {
+		return fmt.Errorf("%w: %w", ErrAudit, err)
+	}
+	return nil
+}
+
+func (n *run) observe(e Event) {
+	if n.Observe != nil {
+		n.Observe(e)
+	}
+}
+
+// PolicyRef names a policy in the audit log.
+func PolicyRef(p *config.Policy) sinks.PolicyRef {
+	return sinks.PolicyRef{Hash: sinks.Digest(p.Hash), Name: sinks.MustName(p.Name), Version: sinks.MustName(p.Version)}
+}
+
+// target says in words what a step concerns.
+func (s Step) target() string {
+	parts := []string{string(s.Action)}
+	if s.Dataset != "" {
+		parts = append(parts, s.Dataset)
+	}
+	switch {
+	case s.Partition != nil:
+		parts = append(parts, s.Partition.String())
+	case !s.Item.IsZero():
+		parts = append(parts, s.Item.String())
+	case !s.Source.IsZero():
+		parts = append(parts, s.Source.String())
+	}
+	return strings.Join(parts, " ")
+}
+
+// Names in the audit log are lower case; clauses of a policy are not.
+func clauseName(clause string) string { return strings.ToLower(clause) }
+
+func clauseOf(n sinks.Name) string { return strings.ToUpper(n.String()) }

@@ -1,0 +1,77 @@
+package jobs
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// dueAt returns since when a day's rows are due: when the window has passed for
+// the last instant of the day, counted in the policy's time zone.
+func dueAt(w *config.Window, day sinks.Day, zone *time.Location) time.Time {
+	return w.Keep.After(day.End(), zone)
+}
+
+// firstDayKept returns the earliest day whose rows are not due at now. It is the
+// same question as dueAt, asked the other way round: because months differ in
+// length, the answer is looked for around the day that counting back gives.
+func firstDayKept(w *config.Window, now time.Time, zone *time.Location) sinks.Day {
+	day := sinks.DayOf(w.Keep.Before(now, zone)) - 4
+	for !dueAt(w, day, zone).After(now) {
+		day++
+	}
+	return day
+}
+
+// partitionSteps plans one step for each partition of a dataset that is past its
+// window.
+func partitionSteps(p *config.Policy, dataset string, w *config.Window, action sinks.Action, stats []sinks.PartitionStats) []Step {
+	steps := make([]Step, len(stats))
+	for i, s := range stats {
+		due := dueAt(w, s.Day, p.TimeZone.Location())
+		steps[i] = Step{
+			ID:     sinks.HashID(p.Name, p.Version, string(action), dataset, s.String(), due.Format(time.RFC3339)),
+			Action: action, Dataset: dataset, Partition: &stats[i].Partition,
+			Rule: sinks.Rule(w.Trigger), Clause: w.Clause, Due: due,
+			Reason: fmt.Sprintf("kept %s from %s", w.Keep, s.Day),
+			Rows:   s.Rows, Subjects: s.Subjects, Bytes: s.Bytes,
+		}
+		if s.Unfinished > 0 {
+			steps[i].Blocked = fmt.Sprintf("%d of its rows come from a file whose ingest was interrupted: run ingest again first", s.Unfinished)
+		}
+	}
+	return steps
+}
+
+// samePartitions returns how many of the steps, from the first, concern
+// partitions of the same dataset, up to limits of steps and rows.
+func samePartitions(steps []Step, maxSteps int, maxRows uint64) int {
+	var rows uint64
+	for i, s := range steps {
+		rows += s.Rows
+		if i > 0 && (i == maxSteps || rows > maxRows || s.Action != steps[0].Action || s.Dataset != steps[0].Dataset) {
+			return i
+		}
+	}
+	return len(steps)
+}
+
+// partitionsOf returns the partitions that steps concern.
+func partitionsOf(steps []Step) []sinks.Partition {
+	partitions := make([]sinks.Partition, len(steps))
+	for i, s := range steps {
+		partitions[i] = *s.Partition
+	}
+	return partitions
+}
+
+// failAll gives all steps the same failure.
+func failAll(steps []Step, err error) []Outcome {
+	outcomes := make([]Outcome, len(steps))
+	for i, s := range steps {
+		outcomes[i] = failed(s, err)
+	}
+	return outcomes
+}

@@ -1,0 +1,75 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Files are input files on the local disk: single files, and folders with all
+// files below them. Hidden files and folders are passed over.
+type Files struct{ paths []string }
+
+var _ sinks.Inputs = (*Files)(nil)
+
+// NewFiles returns the files at paths.
+func NewFiles(paths ...string) *Files { return &Files{paths} }
+
+// List implements sinks.Inputs. A file that is named twice is listed once.
+func (f *Files) List(ctx context.Context) ([]sinks.InputFile, error) {
+	var files []sinks.InputFile
+	for _, root := range f.paths {
+		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			if path != root && strings.HasPrefix(entry.Name(), ".") {
+				if entry.IsDir() {
+					return filepath.SkipDir
+				}
+				return nil
+			}
+			if entry.IsDir() {
+				return ctx.Err()
+			}
+			info, err := os.Stat(path) // a link's target
+			if err != nil || !info.Mode().IsRegular() {
+				return err
+			}
+			files = append(files, sinks.InputFile{Path: path, Bytes: info.Size()})
+			return nil
+		})
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("list input: %s does not exist", root)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list input: %w", err)
+		}
+	}
+	slices.SortFunc(files, func(a, b sinks.InputFile) int { return strings.Compare(a.Path, b.Path) })
+	return slices.CompactFunc(files, func(a, b sinks.InputFile) bool { return a.Path == b.Path }), nil
+}
+
+// Open implements sinks.Inputs. It gives no more of the file than there was when
+// it was listed: what is being appended meanwhile is for the next run.
+func (f *Files) Open(_ context.Context, file sinks.InputFile) (io.ReadCloser, error) {
+	opened, err := os.Open(file.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open input: %w: %s", sinks.ErrSourceMissing, file.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open input: %w", err)
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.LimitReader(opened, file.Bytes), opened}, nil
+}

@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .SubjectTable}} (subject String) ENGINE = Memory

@@ -1,0 +1,1 @@
+ALTER TABLE {{name .Control "training"}} DELETE WHERE {{template "forgettable_rows.sql" .}}

@@ -1,0 +1,139 @@
+package clickhouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+var _ sinks.SubjectTables = (*Store)(nil)
+
+// erasure is what the statements about due subjects are rendered from. The
+// subjects themselves stay inside ClickHouse, in a table that lives as long as the
+// erasure.
+type erasure struct {
+	Control, SubjectTable string
+	Database, Name, Time  string
+	Subject               string
+	Event                 string
+	Witnesses             []witness
+}
+
+// witness is a table that shows when a subject was active.
+type witness struct {
+	Database, Name, Time string
+	Subject              string
+	EventColumn          string
+}
+
+// DueSubjects implements sinks.SubjectTables.
+func (s *Store) DueSubjects(ctx context.Context, dataset string, c sinks.SubjectCutoff) (rows sinks.SubjectRows, err error) {
+	e, err := s.newErasure(dataset, c)
+	if err != nil {
+		return rows, err
+	}
+	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), e.SubjectTable)) }()
+	if err := s.findSubjects(ctx, e, c); err != nil {
+		return rows, err
+	}
+	err = s.queryRow(ctx, "count_due_subjects", e, nil, &rows.Rows, &rows.Subjects)
+	return rows, err
+}
+
+// EraseSubjects implements sinks.SubjectTables.
+func (s *Store) EraseSubjects(ctx context.Context, dataset string, c sinks.SubjectCutoff) (rows sinks.SubjectRows, left sinks.Absence, err error) {
+	e, err := s.newErasure(dataset, c)
+	if err != nil {
+		return rows, left, err
+	}
+	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), e.SubjectTable)) }()
+	if err := s.findSubjects(ctx, e, c); err != nil {
+		return rows, left, err
+	}
+	if err := s.queryRow(ctx, "count_due_subjects", e, nil, &rows.Rows, &rows.Subjects); err != nil || rows.Rows == 0 {
+		return rows, left, err
+	}
+	if err := s.exec(ctx, "erase_subjects", e, nil); err != nil {
+		return rows, left, err
+	}
+	left, err = s.awaitGone(ctx, s.tables[dataset], func() (uint64, error) {
+		var still sinks.SubjectRows
+		err := s.queryRow(ctx, "count_due_subjects", e, nil, &still.Rows, &still.Subjects)
+		return still.Rows, err
+	})
+	return rows, left, err
+}
+
+func (s *Store) findSubjects(ctx context.Context, e *erasure, c sinks.SubjectCutoff) error {
+	if err := s.exec(ctx, "create_due_subjects", e, nil); err != nil {
+		return err
+	}
+	return s.exec(ctx, "find_due_subjects", e, parameters{"before": milliseconds(c.Before)})
+}
+
+func (s *Store) newErasure(dataset string, c sinks.SubjectCutoff) (*erasure, error) {
+	t, err := s.table(dataset)
+	if err != nil {
+		return nil, err
+	}
+	if t.dataset == nil || len(t.dataset.Subject) == 0 {
+		return nil, fmt.Errorf("the dataset %q has no subjects", dataset)
+	}
+	e := &erasure{
+		Control: s.db.Control, SubjectTable: stagePrefix + sinks.NewID().String() + "_subjects",
+		Database: t.Database, Name: t.Name, Time: t.Time, Subject: firstIdentifier(t.dataset.Subject),
+		Event: c.Event,
+	}
+	for i := range s.policy.Datasets {
+		d := &s.policy.Datasets[i]
+		event, has := eventColumn(d)
+		if !d.SharesSubject(t.dataset) || c.Event != "" && !has {
+			continue
+		}
+		e.Witnesses = append(e.Witnesses, witness{s.db.Telemetry, d.Name, d.Time, firstIdentifier(d.Subject), event})
+	}
+	if len(e.Witnesses) == 0 {
+		return nil, fmt.Errorf("no dataset holds the records called %q that close an account of %q", c.Event, dataset)
+	}
+	return e, nil
+}
+
+// eventColumn returns the column that holds the name of a track call.
+func eventColumn(d *config.Dataset) (string, bool) {
+	for _, c := range d.Columns {
+		if slices.Contains(c.From, "event") {
+			return c.Name, true
+		}
+	}
+	return "", false
+}
+
+// awaitGone waits, after a mutation of t, until no row that should be gone is
+// counted and no part of before the mutation is on disk: that a mutation says it
+// is done proves neither.
+func (s *Store) awaitGone(ctx context.Context, t *table, count func() (uint64, error)) (left sinks.Absence, err error) {
+	deadline := time.Now().Add(goneTimeout)
+	for {
+		var unfinished uint64
+		if err := s.queryRow(ctx, "table_leftovers", t, nil, &left.Inactive, &unfinished); err != nil {
+			return left, err
+		}
+		if left.Rows, err = count(); err != nil {
+			return left, err
+		}
+		if left.Proven() && unfinished == 0 || time.Now().After(deadline) {
+			left.Active = unfinished
+			return left, nil
+		}
+		select {
+		case <-ctx.Done():
+			return left, ctx.Err()
+		case <-time.After(goneInterval):
+		}
+	}
+}

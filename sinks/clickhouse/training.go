@@ -1,0 +1,113 @@
+package clickhouse
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+var _ sinks.TrainingRegister = (*Store)(nil)
+
+// DueItems implements sinks.TrainingRegister.
+func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs) (items []sinks.TrainingItem, err error) {
+	type rule struct{ Rule, Before string }
+	var rules []rule
+	for r, before := range cutoffs {
+		rules = append(rules, rule{string(r), milliseconds(before)})
+	}
+	slices.SortFunc(rules, func(a, b rule) int { return slices.Compare([]byte(a.Rule), []byte(b.Rule)) })
+	data := map[string]any{"Control": s.db.Control, "Rules": rules}
+	err = s.query(ctx, "due_items", data, parameters{"now": milliseconds(now)}, func(r driver.Rows) error {
+		var id, rule string
+		var item sinks.TrainingItem
+		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &rule, &item.Since); err != nil {
+			return err
+		}
+		item.Rule = sinks.Rule(rule)
+		items = append(items, item)
+		return items[len(items)-1].Item.UnmarshalText([]byte(id))
+	})
+	return items, err
+}
+
+// Items implements sinks.TrainingRegister.
+func (s *Store) Items(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.TrainingItem, error) {
+	items := map[sinks.ID]sinks.TrainingItem{}
+	err := s.queryItems(ctx, "items_by_id", ids, func(r driver.Rows) error {
+		var id string
+		var item sinks.TrainingItem
+		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt); err != nil {
+			return err
+		}
+		err := item.Item.UnmarshalText([]byte(id))
+		items[item.Item] = item
+		return err
+	})
+	return items, err
+}
+
+// Tombstones implements sinks.TrainingRegister.
+func (s *Store) Tombstones(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.Tombstone, error) {
+	stones := map[sinks.ID]sinks.Tombstone{}
+	err := s.queryItems(ctx, "tombstones_by_id", ids, func(r driver.Rows) error {
+		var id, rule string
+		var stone sinks.Tombstone
+		if err := r.Scan(&id, &rule, &stone.Bytes, &stone.Objects, &stone.UploadedAt, &stone.PurgedAt); err != nil {
+			return err
+		}
+		stone.Rule = sinks.Rule(rule)
+		err := stone.Item.UnmarshalText([]byte(id))
+		stones[stone.Item] = stone
+		return err
+	})
+	return stones, err
+}
+
+// queryItems runs a statement that looks the ids up in an external table.
+func (s *Store) queryItems(ctx context.Context, name string, ids []sinks.ID, scan func(driver.Rows) error) error {
+	wanted, err := ext.NewTable("wanted", ext.Column("item", "String"))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if err := wanted.Append(id.String()); err != nil {
+			return err
+		}
+	}
+	return s.query(clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted)), name, s.db, nil, scan)
+}
+
+// PutTombstones implements sinks.TrainingRegister.
+func (s *Store) PutTombstones(ctx context.Context, stones []sinks.Tombstone) error {
+	return s.insert(ctx, "insert_tombstones", s.db, len(stones), func(i int) []any {
+		t := stones[i]
+		return []any{t.Item.String(), string(t.Rule), t.Bytes, t.Objects, t.UploadedAt, t.PurgedAt, s.policy.Version, fmt.Sprintf("%x", s.policy.Hash)}
+	})
+}
+
+// Forgettable implements sinks.TrainingRegister.
+func (s *Store) Forgettable(ctx context.Context) (rows uint64, set sinks.ID, err error) {
+	var hash uint64
+	err = s.queryRow(ctx, "forgettable", s.db, nil, &rows, &hash)
+	binary.BigEndian.PutUint64(set[:], hash)
+	return rows, set, err
+}
+
+// Forget implements sinks.TrainingRegister.
+func (s *Store) Forget(ctx context.Context) (sinks.Absence, error) {
+	if err := s.exec(ctx, "forget_items", s.db, nil); err != nil {
+		return sinks.Absence{}, err
+	}
+	return s.awaitGone(ctx, s.tables[sinks.TrainingDataset], func() (uint64, error) {
+		rows, _, err := s.Forgettable(ctx)
+		return rows, err
+	})
+}
