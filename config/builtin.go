@@ -7,3 +7,8 @@ import _ "embed" // for the policies that come with the program
 //
 //go:embed facesoft.yaml
 var Facesoft []byte
+
+// Starter is a commented settings file for a new installation.
+//
+//go:embed starter.yaml
+var Starter []byte

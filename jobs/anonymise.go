@@ -59,7 +59,7 @@ func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 }
 
 // Execute implements Job.
-func (j *Anonymise) Execute(ctx context.Context, _ time.Time, steps []Step) []Outcome {
+func (j *Anonymise) Execute(ctx context.Context, _ Session, steps []Step) []Outcome {
 	b := &anonymiseBatch{Anonymise: j, dataset: steps[0].Dataset, outcomes: make([]Outcome, len(steps))}
 	for i, s := range steps {
 		b.outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone}

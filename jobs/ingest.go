@@ -25,7 +25,6 @@ type Ingest struct {
 	Intake sinks.Intake
 	Ledger sinks.SourceLedger
 	Locks  sinks.Locker
-	Run    sinks.ID
 	// Progress is told how many bytes of input have been read. It may be nil.
 	Progress func(bytes int64)
 
@@ -87,10 +86,10 @@ func (j *Ingest) digest(ctx context.Context, f sinks.InputFile) (sinks.ID, error
 }
 
 // Execute implements Job.
-func (j *Ingest) Execute(ctx context.Context, now time.Time, steps []Step) []Outcome {
+func (j *Ingest) Execute(ctx context.Context, in Session, steps []Step) []Outcome {
 	outcomes := make([]Outcome, len(steps))
 	for i, s := range steps {
-		o, err := j.source(ctx, now, s)
+		o, err := j.source(ctx, in, s)
 		if err != nil {
 			o = failed(s, err)
 		}
@@ -100,7 +99,7 @@ func (j *Ingest) Execute(ctx context.Context, now time.Time, steps []Step) []Out
 }
 
 // source ingests one file, or takes up where an interrupted run has left it.
-func (j *Ingest) source(ctx context.Context, now time.Time, s Step) (Outcome, error) {
+func (j *Ingest) source(ctx context.Context, in Session, s Step) (Outcome, error) {
 	known, found, err := j.Ledger.Source(ctx, s.Source)
 	if err != nil {
 		return Outcome{}, err
@@ -112,9 +111,9 @@ func (j *Ingest) source(ctx context.Context, now time.Time, s Step) (Outcome, er
 	if !ok && found {
 		file, ok = sinks.InputFile{Path: known.Path, Bytes: int64(known.Bytes)}, true
 	}
-	record := sinks.Source{Digest: s.Source, State: sinks.SourcePending, Path: file.Path, Bytes: uint64(file.Bytes), Run: j.Run, AsOf: now}
+	record := sinks.Source{Digest: s.Source, State: sinks.SourcePending, Path: file.Path, Bytes: uint64(file.Bytes), Run: in.Run, AsOf: in.AsOf}
 	if ok {
-		record.Days, record.Format, err = j.read(ctx, now, file, record)
+		record.Days, record.Format, err = j.read(ctx, file, record)
 	}
 	if !ok || errors.Is(err, sinks.ErrSourceMissing) {
 		return j.abandon(ctx, s, record)
@@ -145,7 +144,7 @@ func (j *Ingest) abandon(ctx context.Context, s Step, record sinks.Source) (Outc
 }
 
 // read reads a file from start to end and accounts for every record.
-func (j *Ingest) read(ctx context.Context, now time.Time, file sinks.InputFile, record sinks.Source) ([]sinks.SourceDay, string, error) {
+func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record sinks.Source) ([]sinks.SourceDay, string, error) {
 	raw, err := j.Inputs.Open(ctx, file)
 	if err != nil {
 		return nil, "", err
@@ -162,7 +161,7 @@ func (j *Ingest) read(ctx context.Context, now time.Time, file sinks.InputFile, 
 		return nil, "", err
 	}
 	sinks.Failpoint("ingest.pending")
-	reader, err := newSourceReader(j, now, in, record.Digest)
+	reader, err := newSourceReader(j, record.AsOf, in, record.Digest)
 	if err != nil {
 		return nil, "", err
 	}

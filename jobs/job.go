@@ -61,7 +61,13 @@ type Job interface {
 	Kind() sinks.JobKind
 	Plan(ctx context.Context, now time.Time) ([]Step, error)
 	Batch(steps []Step) int
-	Execute(ctx context.Context, now time.Time, steps []Step) []Outcome
+	Execute(ctx context.Context, in Session, steps []Step) []Outcome
+}
+
+// Session is what the steps of one run have in common.
+type Session struct {
+	Run  sinks.ID
+	AsOf time.Time // the time the policy is evaluated for, UTC
 }
 
 // entry returns the audit entry for the step, without phase and run.

@@ -97,12 +97,12 @@ func (j *Purge) expired(ctx context.Context, now time.Time, dataset string, w *c
 }
 
 // Execute implements Job.
-func (j *Purge) Execute(ctx context.Context, now time.Time, steps []Step) []Outcome {
+func (j *Purge) Execute(ctx context.Context, _ Session, steps []Step) []Outcome {
 	switch steps[0].Action {
 	case sinks.ActionErasePartition:
 		return j.erasePartitions(ctx, steps)
 	case sinks.ActionPurgeItem:
-		return j.purgeItems(ctx, now, steps)
+		return j.purgeItems(ctx, steps)
 	case sinks.ActionEraseSubjects:
 		return []Outcome{j.eraseSubjects(ctx, steps[0])}
 	case sinks.ActionForgetItems:

@@ -70,7 +70,7 @@ func (j *Purge) planForget(ctx context.Context, about sinks.ID) ([]Step, error) 
 }
 
 // purgeItems deletes training items with their derivatives.
-func (j *Purge) purgeItems(ctx context.Context, now time.Time, steps []Step) []Outcome {
+func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 	ids := make([]sinks.ID, len(steps))
 	for i, s := range steps {
 		ids[i] = s.Item
@@ -98,7 +98,7 @@ func (j *Purge) purgeItems(ctx context.Context, now time.Time, steps []Step) []O
 			if outcomes[i].Err == nil {
 				stones = append(stones, sinks.Tombstone{
 					Item: item.Item, Rule: s.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)),
-					UploadedAt: item.UploadedAt, PurgedAt: now,
+					UploadedAt: item.UploadedAt, PurgedAt: time.Now().UTC(),
 				})
 			}
 		}

@@ -183,7 +183,7 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 	}
 	sinks.Failpoint(string(n.job.Kind()) + ".intent")
 	n.observe(Event{Begun: steps})
-	outcomes := n.job.Execute(ctx, n.asOf, steps)
+	outcomes := n.job.Execute(ctx, Session{n.report.Run, n.asOf}, steps)
 	sinks.Failpoint(string(n.job.Kind()) + ".executed")
 	for i := range outcomes {
 		o := &outcomes[i]

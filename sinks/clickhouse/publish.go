@@ -310,8 +310,8 @@ func (s *Store) dropStage(ctx context.Context, name string) error {
 	return s.exec(ctx, "drop_stage", map[string]any{"Control": s.db.Control, "Table": name}, nil)
 }
 
-// SweepStages removes the staging tables that killed runs have left. Call it only
-// while no other run can be staging.
+// SweepStages removes the staging tables that killed runs have left: those older
+// than any statement may run.
 func (s *Store) SweepStages(ctx context.Context) error {
 	var names []string
 	data := map[string]any{"Control": s.db.Control, "Prefix": stagePrefix}

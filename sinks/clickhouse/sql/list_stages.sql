@@ -1,1 +1,1 @@
-SELECT name FROM system.tables WHERE database = {{literal .Control}} AND startsWith(name, {{literal .Prefix}})
+SELECT name FROM system.tables WHERE database = {{literal .Control}} AND startsWith(name, {{literal .Prefix}}) AND metadata_modification_time < now() - INTERVAL 1 HOUR

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks/auditlog"
+)
+
+func (a *app) initCommand() *cobra.Command {
+	var logName string
+	c := &cobra.Command{
+		Use:   "init [FOLDER]",
+		Short: "Start an installation: settings, a policy, and the audit log's key",
+		Long: `Writes lapse.yaml and policy.yaml (the policy of Facesoft Ltd, to start from) into
+the folder and makes the key that signs the audit log. What is there already is
+left as it is. Give the public key, data/audit.key.pub, to your auditor now: with it the
+log is verified offline.`,
+		Example: "  lapse init\n  lapse init /etc/lapse --log-name example.org/lapse",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			folder := "."
+			if len(args) == 1 {
+				folder = args[0]
+			}
+			return a.initialise(folder, logName)
+		},
+	}
+	c.Flags().StringVar(&logName, "log-name", "", "name of the audit log, a URL without scheme (default HOST/lapse)")
+	return c
+}
+
+func (a *app) initialise(folder, logName string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("start installation: %w", err)
+	}
+	for name, content := range map[string][]byte{config.SettingsFile: config.Starter, "policy.yaml": config.Facesoft} {
+		if err := a.writeNew(filepath.Join(folder, name), content); err != nil {
+			return err
+		}
+	}
+	settings, err := config.LoadSettings(filepath.Join(folder, config.SettingsFile))
+	if err != nil {
+		return usageError{err}
+	}
+	return a.makeKey(settings, logName)
+}
+
+// writeNew writes a file unless it is there.
+func (a *app) writeNew(path string, content []byte) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		a.say("%s is there already", path)
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("start installation: %w", err)
+	}
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("start installation: %w", err)
+	}
+	a.say("%s written", path)
+	return nil
+}
+
+// makeKey makes the audit log's key pair unless it is there.
+func (a *app) makeKey(s *config.Settings, logName string) error {
+	if _, err := os.Stat(s.AuditKeyFile()); err == nil {
+		a.say("%s is there already", s.AuditKeyFile())
+		return nil
+	}
+	if logName == "" {
+		host, err := os.Hostname()
+		if err != nil || host == "" {
+			host = "localhost"
+		}
+		logName = host + "/lapse"
+	}
+	key, err := auditlog.NewKey(logName)
+	if err != nil {
+		return usageError{err}
+	}
+	if err := os.MkdirAll(filepath.Dir(s.AuditKeyFile()), 0o700); err != nil {
+		return fmt.Errorf("start installation: %w", err)
+	}
+	if err := key.Save(s.AuditKeyFile()); err != nil {
+		return err
+	}
+	a.say("%s and %s.pub written", s.AuditKeyFile(), s.AuditKeyFile())
+	return nil
+}

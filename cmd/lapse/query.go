@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/spf13/cobra"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks/clickhouse"
+)
+
+func (a *app) queryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "query SQL",
+		Short: "Query the anonymised tables, as an analyst",
+		Long: `Runs a query as the user analyst, who can read the anonymised database and nothing
+else. Any ClickHouse client can do the same while the engine runs.`,
+		Example: `  lapse query "SELECT day, count() FROM requests GROUP BY day ORDER BY day"
+  lapse query "SHOW TABLES"`,
+		Args: exactly(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.query(c.Context(), args[0]) },
+	}
+}
+
+func (a *app) query(ctx context.Context, sql string) error {
+	i := &installation{settings: a.settings}
+	defer i.Close() //nolint:errcheck // nothing was written
+	o, err := i.analystOptions(ctx)
+	if err != nil {
+		return err
+	}
+	headings, rows, err := clickhouse.QueryAnalytics(ctx, o, sql)
+	if err != nil {
+		return err
+	}
+	if a.output == "json" {
+		return a.printJSON(asObjects(headings, rows))
+	}
+	a.printTable(headings, rows)
+	return nil
+}
+
+// analystOptions says how an analyst reaches ClickHouse.
+func (i *installation) analystOptions(ctx context.Context) (clickhouse.Options, error) {
+	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: &config.Policy{}}
+	if i.settings.ClickHouse.DSN == "" {
+		if err := i.startEngine(ctx); err != nil {
+			return o, err
+		}
+		o.Addresses, o.User, o.Password = []string{i.engine.Address}, i.engine.AnalystUser, i.engine.AnalystPassword
+		return o, nil
+	}
+	if i.settings.ClickHouse.AnalystDSN == "" {
+		return o, usageError{errors.New("set clickhouse.analyst_dsn to query a server: queries run with an analyst's rights, not with Lapse's")}
+	}
+	return o, fromDSN(&o, i.settings.ClickHouse.AnalystDSN, "")
+}
+
+// asObjects turns rows into what JSON shows best.
+func asObjects(headings []string, rows [][]any) []map[string]any {
+	objects := make([]map[string]any, len(rows))
+	for i, r := range rows {
+		objects[i] = make(map[string]any, len(headings))
+		for j, h := range headings {
+			v := r[j]
+			if f := reflect.ValueOf(v); f.Kind() == reflect.Float64 && f.Float() != f.Float() {
+				v = fmt.Sprint(v) // JSON has no NaN
+			}
+			objects[i][h] = v
+		}
+	}
+	return objects
+}

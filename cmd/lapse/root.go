@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/facesoft/lapse/config"
+)
+
+// app is what all commands share.
+type app struct {
+	in          io.Reader
+	out, errors io.Writer
+
+	settingsFile string
+	policy       string
+	dataDir      string
+	dsn          string
+	output       string
+	logLevel     string
+
+	settings *config.Settings
+	log      *slog.Logger
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, in io.Reader, out, errors io.Writer) int {
+	a := &app{in: in, out: out, errors: errors}
+	root := a.rootCommand()
+	root.SetArgs(args)
+	root.SetIn(in)
+	root.SetOut(out)
+	root.SetErr(errors)
+	err := root.ExecuteContext(ctx)
+	if err != nil {
+		_, _ = fmt.Fprintln(errors, "lapse:", err)
+	}
+	return exitCode(err)
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "lapse",
+		Short: "Carry out the data-lifecycle half of a privacy policy, and prove it",
+		Long: `Lapse takes a privacy policy as code and carries it out: it ingests usage and
+technical telemetry into ClickHouse, anonymises records past their retention
+window (k-anonymity over distinct people, verified), purges training data once
+its purpose is complete or consent is gone, and keeps a tamper-evident audit log
+that anyone can verify offline.
+
+Exit codes:
+  0  done, or nothing to do
+  1  failed, and trying again does not help
+  2  the command line, the settings or the policy are wrong
+  3  a store did not answer; try again later
+  4  some steps failed, the others were done
+  5  something that is due was left undone
+  6  the audit log cannot be written, so nothing was done
+  7  the audit log does not verify`,
+		Example: `  lapse demo                            # see it work on made-up data
+  lapse init                            # start an installation in this folder
+  lapse run ingest access.log           # take a web server's log in
+  lapse plan --as-of 2027-01-01         # what would be due then
+  lapse run anonymise                   # publish what is past its window
+  lapse audit verify                    # check the log of all of it`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		PersistentPreRunE: a.prepare,
+	}
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see '%s --help'", err, c.CommandPath())}
+	})
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.settingsFile, "config", "c", "", "settings file (default "+config.SettingsFile+" here, if there is one)")
+	flags.StringVar(&a.policy, "policy", "", "policy file, in place of the settings'")
+	flags.StringVar(&a.dataDir, "data-dir", "", "folder of Lapse's own data, in place of the settings'")
+	flags.StringVar(&a.dsn, "clickhouse-dsn", "", "ClickHouse server, in place of the settings'")
+	flags.StringVarP(&a.output, "output", "o", "table", "output format: table or json")
+	flags.StringVar(&a.logLevel, "log-level", "", "debug, info, warn or error, in place of the settings'")
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	root.AddCommand(
+		a.initCommand(), a.runCommand(), a.planCommand(), a.statusCommand(), a.queryCommand(),
+		a.auditCommand(), a.policyCommand(), a.demoCommand(), a.engineCommand(), a.versionCommand(),
+	)
+	return root
+}
+
+// prepare loads the settings before any command runs.
+func (a *app) prepare(*cobra.Command, []string) error {
+	if a.output != "table" && a.output != "json" {
+		return usageError{fmt.Errorf("--output is table or json, not %q", a.output)}
+	}
+	s, err := config.LoadSettings(a.settingsFile)
+	if err != nil {
+		return usageError{err}
+	}
+	for _, f := range []struct {
+		flag    string
+		setting *string
+	}{{a.policy, &s.Policy}, {a.dataDir, &s.DataDir}, {a.dsn, &s.ClickHouse.DSN}, {a.logLevel, &s.Log.Level}} {
+		if f.flag != "" {
+			*f.setting = f.flag
+		}
+	}
+	a.settings = s
+	a.log, err = a.logger()
+	return err
+}
+
+// logger writes to standard error: text for people, JSON if the settings say so.
+func (a *app) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(a.settings.Log.Level)); err != nil {
+		return nil, usageError{fmt.Errorf("log level: %w; use debug, info, warn or error", err)}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	if strings.EqualFold(a.settings.Log.Format, "json") {
+		return slog.New(slog.NewJSONHandler(a.errors, options)), nil
+	}
+	return slog.New(slog.NewTextHandler(a.errors, options)), nil
+}
+
+// onTerminal reports whether w is shown to a person as it is written.
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// exactly checks the number of arguments, with the usage in the error.
+func exactly(n int) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError{fmt.Errorf("%s takes %d arguments, got %d; usage: %s", c.CommandPath(), n, len(args), c.UseLine())}
+		}
+		return nil
+	}
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/jobs"
+	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/bucket"
+)
+
+// runFlags are those of `lapse run`.
+type runFlags struct {
+	asOf    string
+	dryRun  bool
+	timeout time.Duration
+}
+
+func (a *app) runCommand() *cobra.Command {
+	var f runFlags
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Run a job once: ingest, anonymise or purge",
+		Long: `Runs a job for the policy as of now, or as of the time given with --as-of.
+
+What is done is written into the audit log before and after. A run that was
+interrupted, in whatever way, is finished by the next run of the same job.`,
+		Example: `  lapse run ingest /var/log/nginx
+  lapse run anonymise --dry-run
+  lapse run purge --as-of 2027-01-01 --output json`,
+	}
+	flags := c.PersistentFlags()
+	flags.StringVar(&f.asOf, "as-of", "", "evaluate the policy for this time: YYYY-MM-DD (its first instant in the policy's time zone) or RFC 3339")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
+	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this long, such as 30m; the next run goes on (default: no limit)")
+	c.AddCommand(
+		&cobra.Command{
+			Use:   "ingest [PATH...]",
+			Short: "Take input files into the personal tables",
+			Long: `Reads files and folders (those of the settings if none are named): calls of the
+Segment specification as JSON lines, web server logs in common or combined format,
+notes about training items. Plain, gzip or zstd, told by the content.
+
+For every file and every day in it, the records read are exactly those stored,
+quarantined, refused and recognised as duplicates. A file that is read twice
+changes nothing.`,
+			Example: "  lapse run ingest access.log events/*.ndjson.gz",
+			RunE:    func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobIngest, args) },
+		},
+		&cobra.Command{
+			Use:     "anonymise",
+			Short:   "Publish what is past its window in anonymised form, and delete the personal rows",
+			Example: "  lapse run anonymise --as-of 2027-01-01",
+			Args:    exactly(0),
+			RunE:    func(c *cobra.Command, _ []string) error { return a.runJob(c.Context(), f, sinks.JobAnonymise, nil) },
+		},
+		&cobra.Command{
+			Use:     "purge",
+			Short:   "Delete training items, accounts and other data whose window has passed",
+			Example: "  lapse run purge --dry-run",
+			Args:    exactly(0),
+			RunE:    func(c *cobra.Command, _ []string) error { return a.runJob(c.Context(), f, sinks.JobPurge, nil) },
+		},
+	)
+	return c
+}
+
+// runJob runs one job and reports.
+func (a *app) runJob(ctx context.Context, f runFlags, kind sinks.JobKind, paths []string) error {
+	if f.timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.timeout)
+		defer cancel()
+	}
+	i, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.Close() //nolint:errcheck // what matters has been made durable before
+	asOf, err := parseAsOf(f.asOf, i.policy)
+	if err != nil {
+		return err
+	}
+	m := newMeter(a.errors, a.log, a.output == "json")
+	defer m.stop()
+	job, err := i.job(ctx, kind, paths, m)
+	if err != nil {
+		return err
+	}
+	if f.dryRun {
+		steps, err := job.Plan(ctx, asOf)
+		if err != nil {
+			return err
+		}
+		m.stop()
+		return a.printPlan(asOf, i.policy, steps)
+	}
+	if err := i.openLog(ctx); err != nil {
+		return err
+	}
+	report, err := i.runner(sinks.ActorOperator, m.observe(kind)).Run(ctx, job, asOf)
+	m.stop()
+	if report == nil {
+		return err
+	}
+	return errors.Join(a.printReport(report), verdict(report, err))
+}
+
+// job returns the job of a kind.
+func (i *installation) job(ctx context.Context, kind sinks.JobKind, paths []string, m *meter) (jobs.Job, error) {
+	switch kind {
+	case sinks.JobIngest:
+		if len(paths) == 0 {
+			paths = i.settings.Inputs
+		}
+		if len(paths) == 0 {
+			return nil, usageError{errors.New("name the files or folders to read, or set inputs in the settings")}
+		}
+		files, err := bucket.NewFiles(paths...).List(ctx)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		var total int64
+		for _, f := range files {
+			total += f.Bytes
+		}
+		return i.ingest(paths, m.read(2*total)), nil // once to know it, once to take it in
+	case sinks.JobAnonymise:
+		return i.anonymise(), nil
+	case sinks.JobPurge:
+		return i.purge(), nil
+	}
+	return nil, usageError{fmt.Errorf("there is no job %q", kind)}
+}
+
+// verdict turns a report into the error that decides the exit code.
+func verdict(r *jobs.Report, err error) error {
+	if r.Result == sinks.ResultPartial {
+		err = fmt.Errorf("%w: %w", errPartial, err)
+	}
+	if err == nil && len(r.Blocked) > 0 {
+		err = fmt.Errorf("%w: %d steps wait, the first because %s", errOverdue, len(r.Blocked), r.Blocked[0].Blocked)
+	}
+	return err
+}
+
+// parseAsOf reads the time to evaluate the policy for.
+func parseAsOf(text string, p *config.Policy) (time.Time, error) {
+	if text == "" {
+		return time.Now().UTC(), nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UTC(), nil
+	}
+	d, err := config.ParseDate(text)
+	if err != nil {
+		return time.Time{}, usageError{fmt.Errorf("--as-of: %w, or a time such as 2027-01-01T12:00:00Z", err)}
+	}
+	return d.Start(p.TimeZone.Location()).UTC(), nil
+}
+
+// printReport says how a run ended.
+func (a *app) printReport(r *jobs.Report) error {
+	if a.output == "json" {
+		return a.printJSON(r)
+	}
+	a.say("%s as of %s: %s, %d steps in %s (run %s)", r.Job, show(r.AsOf), r.Result, r.Steps, r.Ended.Sub(r.Started).Round(time.Millisecond), r.Run)
+	if r.Steps == 0 {
+		return nil
+	}
+	var headings []string
+	var rows [][]any
+	switch r.Job {
+	case sinks.JobIngest:
+		headings, rows = ingestRows(r)
+	case sinks.JobAnonymise:
+		headings, rows = anonymiseRows(r)
+	default:
+		headings, rows = purgeRows(r)
+	}
+	a.printTable(headings, rows)
+	return nil
+}
+
+func ingestRows(r *jobs.Report) ([]string, [][]any) {
+	var rows [][]any
+	for _, o := range r.Outcomes {
+		c := o.Counts
+		rows = append(rows, []any{o.Step.Source.String()[:16], c[sinks.CountRead], c[sinks.CountStored], c[sinks.CountQuarantined], c[sinks.CountRefused], c[sinks.CountDuplicate], string(o.Result)})
+	}
+	return []string{"source", "read", "stored", "quarantined", "refused", "duplicate", "result"}, rows
+}
+
+func anonymiseRows(r *jobs.Report) ([]string, [][]any) {
+	var rows [][]any
+	for _, o := range r.Outcomes {
+		c := o.Counts
+		var classes, smallest uint64
+		if o.K != nil {
+			classes, smallest = o.K.Classes, o.K.Smallest
+		}
+		rows = append(rows, []any{o.Step.Dataset, o.Step.Partition.String(), c[sinks.CountBefore], c[sinks.CountSubjects], c[sinks.CountPublished], c[sinks.CountGeneralised], c[sinks.CountSuppressed], classes, smallest, string(o.Result)})
+	}
+	return []string{"dataset", "partition", "rows", "people", "published", "generalised", "suppressed", "classes", "smallest class", "result"}, rows
+}
+
+// purgeRows adds up steps of a kind: single items say nothing to a reader.
+func purgeRows(r *jobs.Report) ([]string, [][]any) {
+	type kind struct {
+		action  sinks.Action
+		dataset string
+		rule    sinks.Rule
+		result  sinks.Result
+	}
+	index := map[kind]int{}
+	var rows [][]any
+	for _, o := range r.Outcomes {
+		k := kind{o.Step.Action, o.Step.Dataset, o.Step.Rule, o.Result}
+		n, ok := index[k]
+		if !ok {
+			n = len(rows)
+			index[k] = n
+			rows = append(rows, []any{string(k.action), k.dataset, string(k.rule), uint64(0), uint64(0), uint64(0), byteCount(0), string(k.result)})
+		}
+		row, c := rows[n], o.Counts
+		row[3] = row[3].(uint64) + 1
+		row[4] = row[4].(uint64) + c[sinks.CountBefore]
+		row[5] = row[5].(uint64) + c[sinks.CountObjects] + c[sinks.CountDerivatives]
+		row[6] = row[6].(byteCount) + byteCount(c[sinks.CountBytes])
+	}
+	return []string{"action", "dataset", "rule", "steps", "rows", "objects", "bytes", "result"}, rows
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/facesoft/lapse/jobs"
+	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/auditlog"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var asOf string
+	c := &cobra.Command{
+		Use:     "status",
+		Short:   "Show what is held, what is due, and what was done last",
+		Example: "  lapse status\n  lapse status --output json",
+		Args:    exactly(0),
+		RunE:    func(c *cobra.Command, _ []string) error { return a.status(c.Context(), asOf) },
+	}
+	c.Flags().StringVar(&asOf, "as-of", "", "evaluate the policy for this time: YYYY-MM-DD or RFC 3339")
+	return c
+}
+
+// statusReport is what `lapse status` shows.
+type statusReport struct {
+	AsOf time.Time `json:"as_of"`
+	*sinks.Status
+	Due   map[string]dueStatus `json:"due"` // by dataset; training items by "training"
+	Runs  []sinks.RunRecord    `json:"runs"`
+	Audit auditStatus          `json:"audit"`
+}
+
+// dueStatus is what should have been done already.
+type dueStatus struct {
+	Steps  int       `json:"steps"`
+	Rows   uint64    `json:"rows"`
+	Oldest time.Time `json:"oldest"` // since when the first has been due
+}
+
+type auditStatus struct {
+	Log     string `json:"log,omitempty"`
+	Entries int64  `json:"entries"`
+	Root    string `json:"root,omitempty"`
+}
+
+func (a *app) status(ctx context.Context, at string) error {
+	i, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.Close() //nolint:errcheck // nothing was written
+	asOf, err := parseAsOf(at, i.policy)
+	if err != nil {
+		return err
+	}
+	r := &statusReport{AsOf: asOf, Due: map[string]dueStatus{}}
+	if r.Status, err = i.store.Status(ctx); err != nil {
+		return err
+	}
+	if err := r.addDue(ctx, i, asOf); err != nil {
+		return err
+	}
+	if r.Runs, err = i.store.LastRuns(ctx); err != nil {
+		return err
+	}
+	if r.Audit, err = auditState(ctx, i.settings.AuditDir()); err != nil {
+		return err
+	}
+	return a.printStatus(r)
+}
+
+func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Time) error {
+	for _, job := range []jobs.Job{i.anonymise(), i.purge()} {
+		steps, err := job.Plan(ctx, asOf)
+		if err != nil {
+			return err
+		}
+		for _, s := range steps {
+			name := s.Dataset
+			if name == "" {
+				name = "training"
+			}
+			d := r.Due[name]
+			d.Steps++
+			d.Rows += s.Rows
+			if d.Oldest.IsZero() || !s.Due.IsZero() && s.Due.Before(d.Oldest) {
+				d.Oldest = s.Due
+			}
+			r.Due[name] = d
+		}
+	}
+	return nil
+}
+
+// auditState reads the newest checkpoint; a log that has not begun is no error.
+func auditState(ctx context.Context, dir string) (auditStatus, error) {
+	_, c, err := auditlog.Newest(ctx, auditlog.ReadFolder(dir))
+	if errors.Is(err, auditlog.ErrNoLog) {
+		return auditStatus{}, nil
+	}
+	if err != nil {
+		return auditStatus{}, err
+	}
+	return auditStatus{Log: c.Log, Entries: c.Size, Root: c.Root.String()}, nil
+}
+
+func (a *app) printStatus(r *statusReport) error {
+	if a.output == "json" {
+		return a.printJSON(r)
+	}
+	var rows [][]any
+	for _, d := range r.Datasets {
+		first, last := "-", "-"
+		if d.Personal > 0 {
+			first, last = d.First.String(), d.Last.String()
+		}
+		due := r.Due[d.Dataset]
+		rows = append(rows, []any{d.Dataset, d.Personal, first, last, due.Rows, due.Oldest, d.Published, d.Suppressed, d.Smallest})
+	}
+	a.printTable([]string{"dataset", "personal rows", "from", "to", "due rows", "due since (UTC)", "published rows", "suppressed", "smallest class"}, rows)
+	a.say("\ntraining items: %d registered, %d due, %d purged", r.Items, r.Due["training"].Steps, r.Purged)
+	a.say("input files: %d ingested, %d interrupted; %d records in quarantine", r.Sources, r.Unfinished, r.Quarantined)
+	a.say("audit log: %d entries in this year's, root %s", r.Audit.Entries, r.Audit.Root)
+	if len(r.Runs) == 0 {
+		return nil
+	}
+	a.say("")
+	rows = nil
+	for _, n := range r.Runs {
+		rows = append(rows, []any{string(n.Job), n.StartedAt, n.AsOf, n.Steps, n.Failed, string(n.Result)})
+	}
+	a.printTable([]string{"last run of", "started (UTC)", "as of (UTC)", "steps", "failed", "result"}, rows)
+	return nil
+}

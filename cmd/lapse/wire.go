@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/jobs"
+	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/auditlog"
+	"github.com/facesoft/lapse/sinks/bucket"
+	"github.com/facesoft/lapse/sinks/clickhouse"
+	"github.com/facesoft/lapse/sinks/engine"
+	"github.com/facesoft/lapse/sinks/filelock"
+)
+
+// installation is everything a job needs, opened. This file is the only place
+// that names concrete sinks.
+type installation struct {
+	settings *config.Settings
+	policy   *config.Policy
+	engine   *engine.Engine // nil where a server is used
+	store    *clickhouse.Store
+	log      *auditlog.Log // nil where a command only reads
+	locks    filelock.Locks
+	buckets  map[string]sinks.Bucket
+	closers  []func() error
+}
+
+// loadPolicy loads the policy that the settings name.
+func (a *app) loadPolicy() (*config.Policy, error) {
+	p, err := config.LoadPolicy(a.settings.Policy)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("%w; name a policy with --policy, or start an installation with 'lapse init'", err)}
+	}
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return p, nil
+}
+
+// open opens the stores. Nothing runs if one of them lies in a region that the
+// policy does not allow, or holds personal data the policy does not know.
+func (a *app) open(ctx context.Context) (*installation, error) {
+	p, err := a.loadPolicy()
+	if err != nil {
+		return nil, err
+	}
+	if err := a.settings.CheckRegions(p); err != nil {
+		return nil, usageError{err}
+	}
+	i := &installation{settings: a.settings, policy: p, buckets: map[string]sinks.Bucket{}}
+	if err := i.openAll(ctx); err != nil {
+		return nil, errors.Join(err, i.Close())
+	}
+	return i, nil
+}
+
+func (i *installation) openAll(ctx context.Context) (err error) {
+	if i.locks, err = filelock.Open(filepath.Join(i.settings.DataDir, "locks")); err != nil {
+		return err
+	}
+	for _, b := range i.settings.Buckets {
+		folder, err := bucket.OpenFolder(b.Path)
+		if err != nil {
+			return err
+		}
+		i.closers = append(i.closers, folder.Close)
+		i.buckets[b.Name] = folder
+	}
+	options, err := i.clickhouseOptions(ctx)
+	if err != nil {
+		return err
+	}
+	if i.store, err = clickhouse.Open(ctx, options); err != nil {
+		return err
+	}
+	i.closers = append(i.closers, i.store.Close)
+	unlock, err := i.locks.Lock(ctx, "schema")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := i.store.Prepare(ctx); err != nil {
+		return err
+	}
+	return i.store.SweepStages(ctx)
+}
+
+// clickhouseOptions says how to reach ClickHouse: the server that the settings
+// name, or the embedded engine, which is started if it does not run.
+func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Options, error) {
+	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: i.policy}
+	if i.settings.ClickHouse.DSN != "" {
+		return o, fromDSN(&o, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile)
+	}
+	if err := i.startEngine(ctx); err != nil {
+		return o, err
+	}
+	o.Addresses, o.User, o.Password = []string{i.engine.Address}, i.engine.User, i.engine.Password
+	return o, nil
+}
+
+func (i *installation) startEngine(ctx context.Context) (err error) {
+	i.engine, err = engine.Start(ctx, engine.Options{
+		Dir:             filepath.Join(i.settings.DataDir, "clickhouse"),
+		Library:         i.settings.Engine.Library,
+		AnalystDatabase: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix).Analytics,
+	})
+	if err == nil {
+		i.closers = append(i.closers, i.engine.Close)
+	}
+	return err
+}
+
+// fromDSN reads a server's address. The password comes from a file rather than
+// from the DSN where there is one.
+func fromDSN(o *clickhouse.Options, dsn, passwordFile string) error {
+	parsed, err := driver.ParseDSN(dsn)
+	if err != nil {
+		return usageError{errors.New("clickhouse.dsn cannot be read; write clickhouse://user@host:9000?secure=true")} // the text may hold a password
+	}
+	o.Addresses, o.User, o.Password, o.TLS = parsed.Addr, parsed.Auth.Username, parsed.Auth.Password, parsed.TLS
+	if passwordFile == "" {
+		return nil
+	}
+	secret, err := os.ReadFile(passwordFile)
+	if err != nil {
+		return usageError{fmt.Errorf("clickhouse.password_file: %w", err)}
+	}
+	o.Password = strings.TrimRight(string(secret), "\r\n")
+	return nil
+}
+
+// openLog opens the audit log for writing.
+func (i *installation) openLog(ctx context.Context) error {
+	key, err := auditlog.LoadKey(i.settings.AuditKeyFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return usageError{fmt.Errorf("there is no audit key in %s; make one with 'lapse init'", i.settings.AuditKeyFile())}
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+	}
+	folder, err := auditlog.OpenFolder(i.settings.AuditDir())
+	if err != nil {
+		return fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+	}
+	if i.log, err = auditlog.Open(ctx, folder, key, time.Now); err != nil {
+		return fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+	}
+	i.closers = append(i.closers, i.log.Close)
+	return nil
+}
+
+// Close closes what was opened, the last first.
+func (i *installation) Close() error {
+	var errs error
+	for n := len(i.closers) - 1; n >= 0; n-- {
+		errs = errors.Join(errs, i.closers[n]())
+	}
+	i.closers = nil
+	return errs
+}
+
+// runner returns the runner for this installation's jobs.
+func (i *installation) runner(actor sinks.Actor, observe func(jobs.Event)) *jobs.Runner {
+	return &jobs.Runner{
+		Policy: i.policy, Log: i.log, Locks: i.locks, History: i.store,
+		Actor: actor, Program: version(), Observe: observe,
+	}
+}
+
+// ingest returns the job that reads the given paths.
+func (i *installation) ingest(paths []string, progress func(int64)) *jobs.Ingest {
+	return &jobs.Ingest{
+		Policy: i.policy, Inputs: bucket.NewFiles(paths...), Intake: i.store, Ledger: i.store,
+		Locks: i.locks, Progress: progress,
+	}
+}
+
+func (i *installation) anonymise() *jobs.Anonymise {
+	return &jobs.Anonymise{Policy: i.policy, Personal: i.store, Publish: i.store, Locks: i.locks}
+}
+
+func (i *installation) purge() *jobs.Purge {
+	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Buckets: i.buckets, Locks: i.locks}
+}
+
+// version returns the version that the program was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	revision := ""
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			revision = s.Value[:12]
+		}
+	}
+	if info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	if revision != "" {
+		return "devel-" + revision
+	}
+	return "devel"
+}

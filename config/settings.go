@@ -1,0 +1,217 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+)
+
+// SettingsFile is the name under which the settings are looked for.
+const SettingsFile = "lapse.yaml"
+
+// Settings describe one installation. A flag wins over an environment variable
+// (LAPSE_…), which wins over the file. Paths in the file are relative to its
+// folder.
+type Settings struct {
+	// Policy is the path of the policy file.
+	Policy string `yaml:"policy" env:"POLICY"`
+	// DataDir is the folder for everything that Lapse keeps itself.
+	DataDir    string             `yaml:"data_dir" env:"DATA_DIR"`
+	ClickHouse ClickHouseSettings `yaml:"clickhouse" envPrefix:"CLICKHOUSE_"`
+	Engine     EngineSettings     `yaml:"engine,omitempty" envPrefix:"ENGINE_"`
+	Audit      AuditSettings      `yaml:"audit,omitempty" envPrefix:"AUDIT_"`
+	Buckets    []BucketSettings   `yaml:"buckets,omitempty"`
+	// Inputs are the files and folders that `lapse run ingest` reads if it is given none.
+	Inputs []string    `yaml:"inputs,omitempty" env:"INPUTS"`
+	Log    LogSettings `yaml:"log,omitempty" envPrefix:"LOG_"`
+
+	// File is the file that was read, if there was one.
+	File string `yaml:"-"`
+}
+
+// ClickHouseSettings say which ClickHouse holds the tables.
+type ClickHouseSettings struct {
+	// DSN is the address of a server, clickhouse://user@host:9000?secure=true. If it
+	// is empty the embedded engine is started.
+	DSN string `yaml:"dsn,omitempty" env:"DSN"`
+	// PasswordFile holds the password for DSN, so that it stands in no setting.
+	PasswordFile string `yaml:"password_file,omitempty" env:"PASSWORD_FILE"`
+	// AnalystDSN is the same server as analysts see it, for `lapse query`.
+	AnalystDSN string `yaml:"analyst_dsn,omitempty" env:"ANALYST_DSN"`
+	// DatabasePrefix comes before the names of the databases telemetry, analytics and lapse.
+	DatabasePrefix string `yaml:"database_prefix,omitempty" env:"DATABASE_PREFIX"`
+	// Region is where the data lie; the policy must allow it.
+	Region string `yaml:"region" env:"REGION"`
+	// Safeguard names the transfer safeguard, if the region is not one of the policy's.
+	Safeguard string `yaml:"safeguard,omitempty" env:"SAFEGUARD"`
+}
+
+// EngineSettings are those of the embedded engine.
+type EngineSettings struct {
+	// Library is the engine's shared library; the installed one if empty.
+	Library string `yaml:"library,omitempty" env:"LIBRARY"`
+}
+
+// AuditSettings say where the audit log is and with which key it is signed.
+type AuditSettings struct {
+	Dir       string `yaml:"dir,omitempty" env:"DIR"`               // default: audit in DataDir
+	KeyFile   string `yaml:"key_file,omitempty" env:"KEY_FILE"`     // default: audit.key in DataDir
+	PublicKey string `yaml:"public_key,omitempty" env:"PUBLIC_KEY"` // default: KeyFile with .pub behind it
+}
+
+// BucketSettings name an object store.
+type BucketSettings struct {
+	Name      string `yaml:"name"`
+	Path      string `yaml:"path"` // local folder
+	Region    string `yaml:"region"`
+	Safeguard string `yaml:"safeguard,omitempty"`
+}
+
+// LogSettings are those of the program's own log, on standard error.
+type LogSettings struct {
+	Level  string `yaml:"level,omitempty" env:"LEVEL"`   // debug, info, warn or error
+	Format string `yaml:"format,omitempty" env:"FORMAT"` // text or json
+}
+
+// LoadSettings reads the settings from file, if it is not empty, and then from the
+// environment. An empty file means lapse.yaml here, if there is one.
+func LoadSettings(file string) (*Settings, error) {
+	s := &Settings{}
+	if err := s.readFile(file); err != nil {
+		return nil, err
+	}
+	if err := env.ParseWithOptions(s, env.Options{Prefix: "LAPSE_"}); err != nil {
+		return nil, fmt.Errorf("read settings from the environment: %w", err)
+	}
+	s.fillIn()
+	return s, nil
+}
+
+func (s *Settings) readFile(file string) error {
+	optional := file == ""
+	if optional {
+		file = SettingsFile
+	}
+	raw, err := os.ReadFile(file)
+	if optional && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("load settings: %w", err)
+	}
+	s.File = file
+	root, err := decode(file, raw, s)
+	if err != nil {
+		return err
+	}
+	r := &reporter{file: file, root: root}
+	s.check(r)
+	if err := r.err(); err != nil {
+		return err
+	}
+	s.resolve(filepath.Dir(file))
+	return nil
+}
+
+// resolve makes paths of the file independent of the working folder.
+func (s *Settings) resolve(dir string) {
+	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey}
+	for i := range s.Buckets {
+		paths = append(paths, &s.Buckets[i].Path)
+	}
+	for i := range s.Inputs {
+		paths = append(paths, &s.Inputs[i])
+	}
+	for _, p := range paths {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(dir, *p)
+		}
+	}
+}
+
+// fillIn sets what follows from other settings.
+func (s *Settings) fillIn() {
+	for _, d := range []struct {
+		setting *string
+		value   string
+	}{
+		{&s.Policy, "policy.yaml"},
+		{&s.DataDir, "data"},
+		{&s.Log.Level, "info"},
+		{&s.Log.Format, "text"},
+	} {
+		if *d.setting == "" {
+			*d.setting = d.value
+		}
+	}
+}
+
+// AuditDir returns the folder of the audit log.
+func (s *Settings) AuditDir() string { return s.inData(s.Audit.Dir, "audit") }
+
+// AuditKeyFile returns the file of the key that signs the audit log.
+func (s *Settings) AuditKeyFile() string { return s.inData(s.Audit.KeyFile, "audit.key") }
+
+// AuditPublicKey returns the file of the key that verifies the audit log.
+func (s *Settings) AuditPublicKey() string {
+	if s.Audit.PublicKey != "" {
+		return s.Audit.PublicKey
+	}
+	return s.AuditKeyFile() + ".pub"
+}
+
+func (s *Settings) inData(path, name string) string {
+	if path != "" {
+		return path
+	}
+	return filepath.Join(s.DataDir, name)
+}
+
+func (s *Settings) check(r *reporter) {
+	root := place{path: "$"}
+	seen := map[string]bool{}
+	for i, b := range s.Buckets {
+		at := root.key("buckets").item(i, b.Name)
+		if b.Name == "" || seen[b.Name] {
+			r.fault(at.key("name"), "every bucket needs a name of its own: training items refer to it")
+		}
+		seen[b.Name] = true
+		if b.Path == "" {
+			r.fault(at.key("path"), "say in which folder the bucket is")
+		}
+		if b.Region == "" {
+			r.fault(at.key("region"), "say in which region the bucket is, such as EEA")
+		}
+	}
+	if s.Log.Level != "" && !contains([]string{"debug", "info", "warn", "error"}, s.Log.Level) {
+		r.fault(root.key("log").key("level"), "%q is not a level; use debug, info, warn or error", s.Log.Level)
+	}
+	if s.Log.Format != "" && !contains([]string{"text", "json"}, s.Log.Format) {
+		r.fault(root.key("log").key("format"), "%q is not a format; use text or json", s.Log.Format)
+	}
+	if p := s.ClickHouse.DatabasePrefix; p != "" && !namePattern.MatchString(strings.TrimSuffix(p, "_")) {
+		r.fault(root.key("clickhouse").key("database_prefix"), "%q cannot begin a database's name; use a-z, 0-9 and '_'", p)
+	}
+}
+
+// CheckRegions refuses a store outside the regions that the policy allows, unless
+// one of the policy's safeguards is named for it (C10; chapter V GDPR).
+func (s *Settings) CheckRegions(p *Policy) error {
+	refuse := func(what, region, safeguard string) error {
+		if p.RegionAllowed(region, safeguard) {
+			return nil
+		}
+		return fmt.Errorf("%s lies in region %q, which policy %s does not allow (allowed: %s): move it, or name one of the policy's safeguards (%s)",
+			what, region, p.Name, strings.Join(p.Regions.Allowed, ", "), strings.Join(p.Regions.Safeguards, ", "))
+	}
+	errs := refuse("clickhouse", s.ClickHouse.Region, s.ClickHouse.Safeguard)
+	for _, b := range s.Buckets {
+		errs = errors.Join(errs, refuse("bucket "+b.Name, b.Region, b.Safeguard))
+	}
+	return errs
+}

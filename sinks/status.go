@@ -1,0 +1,30 @@
+package sinks
+
+import "context"
+
+// DatasetStatus is what there is of one dataset.
+type DatasetStatus struct {
+	Dataset    string `json:"dataset"`
+	Personal   uint64 `json:"personal"` // rows
+	First      Day    `json:"first"`    // days of the oldest and the newest personal row
+	Last       Day    `json:"last"`
+	Published  uint64 `json:"published"`  // anonymised rows
+	Suppressed uint64 `json:"suppressed"` // rows that fitted no class, ever
+	Partitions uint64 `json:"partitions"` // published ones, ever
+	Smallest   uint64 `json:"smallest"`   // people in the smallest class ever published
+}
+
+// Status is what there is in the tables.
+type Status struct {
+	Datasets    []DatasetStatus `json:"datasets"`
+	Sources     uint64          `json:"sources"`    // input files ingested
+	Unfinished  uint64          `json:"unfinished"` // input files whose ingest was interrupted
+	Quarantined uint64          `json:"quarantined"`
+	Items       uint64          `json:"items"`  // training items in the register
+	Purged      uint64          `json:"purged"` // tombstones
+}
+
+// Overview tells what there is.
+type Overview interface {
+	Status(ctx context.Context) (*Status, error)
+}
