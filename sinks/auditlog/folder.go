@@ -11,9 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
-
-	"github.com/gofrs/flock"
 )
 
 var (
@@ -143,11 +142,25 @@ func (f *Folder) Lock(context.Context) (func() error, error) {
 // lockFile waits for the exclusive lock on a file. The lock belongs to the open
 // file, so it ends with the process at the latest.
 func lockFile(path string) (unlock func() error, err error) {
-	l := flock.New(path, flock.SetPermissions(fileMode))
-	if err := l.Lock(); err != nil {
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
+	if err != nil {
 		return nil, fmt.Errorf("lock audit log: %w", err)
 	}
-	return l.Close, nil
+	fd := int(file.Fd())
+	for err = syscall.EINTR; err == syscall.EINTR; {
+		err = syscall.Flock(fd, syscall.LOCK_EX)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock audit log: %w", err), file.Close())
+	}
+	return func() error {
+		// Closing releases the lock too: only if both fail is it still held.
+		err := syscall.Flock(fd, syscall.LOCK_UN)
+		if closed := file.Close(); err != nil {
+			return closed
+		}
+		return nil
+	}, nil
 }
 
 // Swap implements Store: the content is compared and replaced under the fence.
