@@ -17,6 +17,9 @@ import (
 // checked in parallel and added up in order.
 type bundleCheck struct {
 	n        int64
+	bundle   written     // the file with the entries
+	hashes   written     // the file with their hashes
+	staged   string      // the file with the entries that are not in the bundle's
 	leaves   []tlog.Hash // of the entries; nil if the bundle is unusable
 	tile     []tlog.Hash // the tile's hashes, if they differ
 	root     tlog.Hash   // of a full bundle's leaves
@@ -26,6 +29,22 @@ type bundleCheck struct {
 	own      []checkedItem // entries about the log itself
 	problems problems      // of the bundle itself or its tile, whoever is right
 	doubtful problems      // of other copies, if the entries are right
+}
+
+// written is a tile or bundle as far as it has been written: all of it or, while
+// the staging reaches into it, what it was before. A width of 0 is no file.
+type written struct {
+	tile
+	name string
+	data []byte
+}
+
+// file returns the file that holds an entry of the bundle.
+func (b *bundleCheck) file(index int64) string {
+	if index >= b.n*tileWidth+int64(b.bundle.width) && b.staged != "" {
+		return b.staged
+	}
+	return b.bundle.name
 }
 
 // fact is what pairing needs of an entry.
@@ -53,75 +72,82 @@ func (y *yearCheck) checkBundle(ctx context.Context, n int64) (*bundleCheck, err
 	b := &bundleCheck{n: n}
 	t := tile{entriesLevel, n, 0}
 	t.width = t.widthAt(y.size())
-	data, entries, err := y.readBundle(ctx, b, t)
+	entries, err := y.readBundle(ctx, b, t)
 	if err != nil {
 		return nil, err
 	}
 	if entries != nil {
 		b.leaves = leafHashes(entries)
-		y.checkEntries(b, t, entries)
+		y.checkEntries(b, entries)
 	}
 	joined := joinHashes(b.leaves)
-	agree, err := y.checkLeafTile(ctx, b, t, joined)
+	agree, err := y.checkLeafTile(ctx, b, joined)
 	if err != nil || !agree || entries == nil {
 		return b, err
 	}
 	if t.width == tileWidth {
 		b.root = subtreeRoot(slices.Clone(b.leaves))
 	}
-	y.checkStaged(b, t, entries)
-	if err := y.checkPartials(ctx, &b.doubtful, t.full(), data); err != nil {
+	y.checkStaged(b, entries)
+	if err := y.checkPartials(ctx, &b.doubtful, t.full(), b.bundle.data); err != nil {
 		return b, err
 	}
 	return b, y.checkPartials(ctx, &b.doubtful, tile{0, n, tileWidth}, joined)
 }
 
-// readBundle returns a bundle's bytes and entries; no entries if it is missing
-// or malformed, which it notes.
-func (y *yearCheck) readBundle(ctx context.Context, b *bundleCheck, t tile) ([]byte, [][]byte, error) {
+// readWritten reads a tile or bundle as far as it has been written.
+func (y *yearCheck) readWritten(ctx context.Context, t tile) (written, error) {
 	data, err := y.view.read(ctx, t.path())
-	name := y.view.name(t.path())
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t):
-		entries, err := y.view.stagedBundle(ctx, t)
-		if err != nil || entries == nil {
-			b.problems.add(name, NoEntry, "is missing, and the staging does not make up for it")
-			return nil, nil, nil
+	if errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t) {
+		if t.width = t.widthAt(y.staged.from); t.width == 0 {
+			return written{tile: t, name: y.stagedName()}, nil
 		}
-		for _, e := range entries {
-			data = appendEntry(data, e)
-		}
-	case errors.Is(err, fs.ErrNotExist):
-		b.problems.add(name, NoEntry, "is missing")
-		return nil, nil, nil
-	case err != nil:
-		return nil, nil, err
+		data, err = y.view.read(ctx, t.path())
 	}
-	entries, err := splitBundle(make([][]byte, 0, t.width), data)
-	if err != nil || len(entries) != t.width {
-		b.problems.add(name, t.n*tileWidth+int64(len(entries)), "%v", errBundle)
-		return nil, nil, nil
+	return written{t, y.view.name(t.path()), data}, err
+}
+
+// readBundle returns a bundle's entries; none if it is missing or malformed,
+// which it notes.
+func (y *yearCheck) readBundle(ctx context.Context, b *bundleCheck, t tile) ([][]byte, error) {
+	var err error
+	b.bundle, err = y.readWritten(ctx, t)
+	if errors.Is(err, fs.ErrNotExist) {
+		b.problems.add(b.bundle.name, NoEntry, "is missing")
+		return nil, nil
 	}
-	return data, entries, nil
+	if err != nil {
+		return nil, err
+	}
+	entries, err := splitBundle(make([][]byte, 0, t.width), b.bundle.data)
+	if err != nil || len(entries) != b.bundle.width {
+		b.problems.add(b.bundle.name, t.n*tileWidth+int64(len(entries)), "%v", errBundle)
+		return nil, nil
+	}
+	if missing := t.width - b.bundle.width; missing > 0 {
+		b.staged = y.stagedName()
+		from := t.n*tileWidth + int64(b.bundle.width) - y.staged.from
+		entries = append(entries, y.staged.entries[from:from+int64(missing)]...)
+	}
+	return entries, nil
 }
 
 // checkEntries checks each entry by itself, and the order of time among them.
-func (y *yearCheck) checkEntries(b *bundleCheck, t tile, entries [][]byte) {
+func (y *yearCheck) checkEntries(b *bundleCheck, entries [][]byte) {
 	b.facts = make([]fact, len(entries))
-	name := y.view.name(t.path())
 	var pair [2]checkedEntry // the entry, and the last valid one before it
 	c, spare, before := &pair[0], &pair[1], (*checkedEntry)(nil)
 	for i, e := range entries {
-		index := t.n*tileWidth + int64(i)
+		index := b.n*tileWidth + int64(i)
 		if err := c.check(e, before); err != nil {
-			b.problems.add(name, index, "%v", err)
+			b.problems.add(b.file(index), index, "%v", err)
 			continue
 		}
 		if c.time < b.last {
-			b.problems.add(name, index, "time runs backwards")
+			b.problems.add(b.file(index), index, "time runs backwards")
 		}
 		if c.time < y.begin || c.time >= y.end && !c.is(memberAction, string(sinks.ActionCloseYear)) {
-			b.problems.add(name, index, "is not of this year")
+			b.problems.add(b.file(index), index, "is not of this year")
 		}
 		if b.first == 0 {
 			b.first = c.time
@@ -146,27 +172,32 @@ func factOf(c *checkedEntry) fact {
 }
 
 // checkLeafTile compares the tile at level 0 with the entries.
-func (y *yearCheck) checkLeafTile(ctx context.Context, b *bundleCheck, bundle tile, want []byte) (agree bool, err error) {
-	t := tile{0, bundle.n, bundle.width}
-	data, err := y.view.read(ctx, t.path())
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t):
+func (y *yearCheck) checkLeafTile(ctx context.Context, b *bundleCheck, want []byte) (agree bool, err error) {
+	t := tile{0, b.n, 0}
+	t.width = t.widthAt(y.size())
+	b.hashes, err = y.readWritten(ctx, t)
+	if errors.Is(err, fs.ErrNotExist) {
+		b.problems.add(b.hashes.name, NoEntry, "is missing")
 		return true, nil
-	case errors.Is(err, fs.ErrNotExist):
-		b.problems.add(y.view.name(t.path()), NoEntry, "is missing")
-		return true, nil
-	case err != nil:
+	}
+	if err != nil {
 		return false, err
 	}
-	if b.leaves != nil && bytes.Equal(data, want) {
+	length := b.hashes.width * tlog.HashSize
+	if len(b.hashes.data) != length {
+		b.problems.add(b.hashes.name, NoEntry, "has %d bytes, want %d", len(b.hashes.data), length)
 		return true, nil
 	}
-	hashes, ok := splitHashes(data)
-	if !ok || len(hashes) != t.width {
-		b.problems.add(y.view.name(t.path()), NoEntry, "has %d bytes, want %d", len(data), t.width*tlog.HashSize)
+	if b.leaves != nil && bytes.Equal(b.hashes.data, want[:length]) {
 		return true, nil
 	}
-	b.tile = hashes
+	if b.leaves == nil && b.hashes.width < t.width {
+		return true, nil // the hashes do not reach as far as the entries should
+	}
+	b.tile, _ = splitHashes(b.hashes.data)
+	if b.leaves != nil {
+		b.tile = append(b.tile, b.leaves[b.hashes.width:]...)
+	}
 	return false, nil
 }
 
@@ -182,28 +213,32 @@ func (y *yearCheck) checkPartials(ctx context.Context, p *problems, t tile, data
 		if err != nil {
 			return err
 		}
-		want := data
-		if t.level == entriesLevel {
-			want, err = cutBundle(data, width)
-		} else {
-			want = data[:width*tlog.HashSize]
-		}
-		if err != nil || !bytes.Equal(got, want) {
-			p.add(y.view.name(partial.path()), NoEntry, "is not the beginning of %s", y.view.name(t.path()))
+		if !isBeginning(got, data, partial) {
+			p.add(y.view.name(partial.path()), NoEntry, "is not what the log began with")
 		}
 	}
 	return nil
 }
 
+// isBeginning reports whether a partial tile or bundle has what a wider version of
+// it begins with. Of a bundle only what is written is there to compare.
+func isBeginning(got, data []byte, partial tile) bool {
+	if partial.level != entriesLevel {
+		return bytes.Equal(got, data[:partial.width*tlog.HashSize])
+	}
+	want, err := cutBundle(data, partial.width)
+	return err == nil && bytes.Equal(got, want)
+}
+
 // checkStaged compares the entries that are also in the staging.
-func (y *yearCheck) checkStaged(b *bundleCheck, t tile, entries [][]byte) {
+func (y *yearCheck) checkStaged(b *bundleCheck, entries [][]byte) {
 	if y.staged.entries == nil {
 		return
 	}
 	for i, e := range entries {
-		index := t.n*tileWidth + int64(i)
+		index := b.n*tileWidth + int64(i)
 		if index >= y.staged.from && !bytes.Equal(e, y.staged.entries[index-y.staged.from]) {
-			b.doubtful.add(y.stagedName(), index, "is not the entry of %s", y.view.name(t.path()))
+			b.doubtful.add(y.stagedName(), index, "is not the entry of %s", b.bundle.name)
 			return
 		}
 	}

@@ -119,12 +119,12 @@ func (y *yearCheck) stream(ctx context.Context) error {
 func (y *yearCheck) add(ctx context.Context, b *bundleCheck) error {
 	y.problems.addAll(b.problems)
 	if b.first != 0 && b.first < y.lastTime {
-		y.problems.add(y.bundleName(b.n), b.n*tileWidth, "time runs backwards")
+		y.problems.add(b.bundle.name, b.n*tileWidth, "time runs backwards")
 	}
 	y.lastTime = max(y.lastTime, b.last)
 	y.pair(b)
 	for _, item := range b.own {
-		y.checkOwn(item)
+		y.checkOwn(b.file(item.index), item)
 	}
 	y.diverge(b)
 	y.checkStates(b)
@@ -187,11 +187,10 @@ func (y *yearCheck) diverge(b *bundleCheck) {
 			}
 		}
 	}
-	t := tile{0, b.n, len(b.leaves)}
 	index := b.n*tileWidth + int64(first)
-	y.blamed.add(y.bundleName(b.n), index, "is not what was logged (%d entries of the bundle are not)", differ)
+	y.blamed.add(b.file(index), index, "is not what was logged (%d entries of the bundle are not)", differ)
 	if y.byEntries != nil {
-		y.byEntries.wrong.add(y.view.name(t.path()), NoEntry, "hash %d is not that of entry %d (%d hashes of the tile are wrong)",
+		y.byEntries.wrong.add(b.hashes.name, NoEntry, "hash %d is not that of entry %d (%d hashes of the tile are wrong)",
 			first, index, differ)
 	}
 }
@@ -218,16 +217,14 @@ func (y *yearCheck) grow(ctx context.Context, l *lineage, leaves []tlog.Hash, ro
 // checkTile compares a tile above level 0, and its older versions.
 func (y *yearCheck) checkTile(ctx context.Context, l *lineage, t tile, hashes []tlog.Hash) error {
 	want := joinHashes(hashes)
-	got, err := y.view.read(ctx, t.path())
-	name := y.view.name(t.path())
+	w, err := y.readWritten(ctx, t)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t):
 	case errors.Is(err, fs.ErrNotExist):
-		l.wrong.add(name, NoEntry, "is missing")
+		l.wrong.add(w.name, NoEntry, "is missing")
 	case err != nil:
 		return err
-	case !bytes.Equal(got, want):
-		l.wrong.add(name, NoEntry, "is not the hash of what is below it")
+	case w.width > 0 && !bytes.Equal(w.data, want[:w.width*tlog.HashSize]):
+		l.wrong.add(w.name, NoEntry, "is not the hash of what is below it")
 	}
 	return y.checkPartials(ctx, &l.wrong, t.full(), want)
 }
@@ -254,6 +251,9 @@ func (y *yearCheck) finish(ctx context.Context) error {
 		y.problems.addAll(y.byTiles.wrong)
 	default:
 		y.problems.add(y.view.name(checkpointName), NoEntry, "root hash is not that of the entries")
+		if y.staged.entries != nil {
+			y.problems.add(y.stagedName(), y.staged.from, "may not be what was logged")
+		}
 		y.problems.addAll(y.blamed)
 		for _, l := range y.lineages() {
 			y.problems.addAll(l.wrong)
@@ -325,7 +325,7 @@ func (y *yearCheck) pair(b *bundleCheck) {
 		}
 		y.report.Outcomes++
 		if *state == 0 {
-			y.problems.add(y.bundleName(b.n), index, "is an outcome without an intent before it")
+			y.problems.add(b.file(index), index, "is an outcome without an intent before it")
 			continue
 		}
 		*state |= 1
@@ -333,8 +333,8 @@ func (y *yearCheck) pair(b *bundleCheck) {
 }
 
 // checkOwn checks an entry about the log itself.
-func (y *yearCheck) checkOwn(item checkedItem) {
-	c, name := &item.entry, y.bundleName(item.index/tileWidth)
+func (y *yearCheck) checkOwn(name string, item checkedItem) {
+	c := &item.entry
 	last := item.index == y.size()-1
 	switch {
 	case c.is(memberAction, string(sinks.ActionRotateKey)):
