@@ -32,7 +32,7 @@ type stepSlot struct {
 }
 
 func newSteps() *steps {
-	return &steps{slots: make([]stepSlot, 1<<10), seed: rand.Uint64() | 1}
+	return &steps{slots: make([]stepSlot, 64), seed: rand.Uint64() | 1}
 }
 
 // at returns where a step's state is kept, until the next call.
