@@ -219,7 +219,7 @@ func (w *writer) load(ctx context.Context) (*head, error) {
 	h, err := loadHead(ctx, v)
 	if errors.Is(err, fs.ErrNotExist) {
 		// Another writer may have moved on and removed the staging.
-		if w.store.Swap(ctx, name, v.signed, v.signed) == ErrConflict {
+		if errors.Is(w.store.Swap(ctx, name, v.signed, v.signed), ErrConflict) {
 			return nil, ErrConflict
 		}
 		return nil, fmt.Errorf("%w: %w", err, errDamaged)
