@@ -84,16 +84,13 @@ func TestReadersFollowABusyWriter(t *testing.T) {
 			}
 		})
 	}
-	for range 40 {
-		n := 0
+	for n := 0; n < 3*tileWidth && !t.Failed(); {
+		n = 0
 		for _, err := range Backwards(ctx, ReadFolder(dir)) {
 			if err != nil {
 				t.Error(err)
 			}
 			n++
-		}
-		if n == 0 {
-			t.Error("nothing read")
 		}
 		mustVerify(t, ReadFolder(dir), k)
 		if _, err := Prove(ctx, ReadFolder(dir), Position{2026, int64(n - 1)}); err != nil {

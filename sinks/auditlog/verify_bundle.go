@@ -95,16 +95,35 @@ func (y *yearCheck) checkBundle(ctx context.Context, n int64) (*bundleCheck, err
 	return b, y.checkPartials(ctx, &b.doubtful, tile{0, n, tileWidth}, joined)
 }
 
-// readWritten reads a tile or bundle as far as it has been written.
+// readWritten reads a tile or bundle as far as it has been written. One that a
+// writer has completed since, and whose partial versions it has removed, is cut to
+// what it was; if it was no writer, the full one is found to be beyond the
+// checkpoint.
 func (y *yearCheck) readWritten(ctx context.Context, t tile) (written, error) {
-	data, err := y.view.read(ctx, t.path())
-	if errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t) {
-		if t.width = t.widthAt(y.staged.from); t.width == 0 {
-			return written{tile: t, name: y.stagedName()}, nil
-		}
-		data, err = y.view.read(ctx, t.path())
+	w := written{tile: t}
+	if y.stagedReaches(t) {
+		w.width = t.widthAt(y.staged.from)
 	}
-	return written{t, y.view.name(t.path()), data}, err
+	widths := []tile{t, w.tile}
+	if w.width == 0 {
+		widths = widths[:1]
+	}
+	for _, w.tile = range widths {
+		data, err := y.view.read(ctx, w.path())
+		if !errors.Is(err, fs.ErrNotExist) {
+			w.name, w.data = y.view.name(w.path()), data
+			return w, err
+		}
+	}
+	data, err := y.view.tile(ctx, t)
+	switch {
+	case err == nil:
+		return written{t, y.view.name(t.full().path()), data}, nil
+	case errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t) && t.widthAt(y.staged.from) == 0:
+		return written{tile: tile{t.level, t.n, 0}, name: y.stagedName()}, nil
+	}
+	w.name = y.view.name(w.path())
+	return w, err
 }
 
 // readBundle returns a bundle's entries; none if it is missing or malformed,
