@@ -148,7 +148,7 @@ func checkAfterFault(dir string, keys []*PrivateKey, acknowledged []string) erro
 		return fmt.Errorf("as it lies: %w", err)
 	}
 	clock := &clock{t: start}
-	w := &writer{now: clock.now, busy: func() bool { return false }}
+	w := &writer{now: clock.now}
 	for _, k := range keys {
 		if err = w.begin(dir, k); err == nil || !isKeyError(err) {
 			break
@@ -162,6 +162,9 @@ func checkAfterFault(dir string, keys []*PrivateKey, acknowledged []string) erro
 		return err
 	}
 	if err := w.attempt(ctx, request.batch, func(time.Time) {}); err != nil {
+		return fmt.Errorf("append again: %w", err)
+	}
+	if err := w.finish(ctx); err != nil {
 		return fmt.Errorf("append again: %w", err)
 	}
 	if r, err = Verify(ctx, files, first, VerifyOptions{}); err != nil {

@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Write implements Store. The files are placed one after the other and their
@@ -23,7 +24,11 @@ func (f *Folder) Write(_ context.Context, files ...File) error {
 		current, err := os.ReadFile(f.path(clean))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			if err := f.place(File{clean, file.Data}); err != nil {
+			place := f.place
+			if isStaging(clean) {
+				place = f.create
+			}
+			if err := place(File{clean, file.Data}); err != nil {
 				return err
 			}
 			placed = append(placed, clean)
@@ -69,6 +74,27 @@ func (f *Folder) place(file File) (err error) {
 		}
 	}
 	return err
+}
+
+// create writes a synced file in its place. Only a staged batch can do with that:
+// nobody looks for it before the checkpoint it leads to, which is swapped in when
+// it is whole. Half of one is never a batch of any checkpoint. With one change of
+// the directory less, there is one commit of the file system's journal less.
+func (f *Folder) create(file File) error {
+	if err := f.makeDir(path.Dir(file.Name)); err != nil {
+		return err
+	}
+	target, err := os.OpenFile(f.path(file.Name), os.O_WRONLY|os.O_CREATE|os.O_TRUNC, fileMode)
+	if err != nil {
+		return err
+	}
+	return writeSynced(target, file.Data)
+}
+
+// isStaging reports whether a name in a year's directory is of a staged batch.
+func isStaging(name string) bool {
+	_, below, _ := strings.Cut(name, "/")
+	return strings.HasPrefix(below, stagingDir+"/")
 }
 
 func writeSynced(file *os.File, data []byte) error {

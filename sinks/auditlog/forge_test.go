@@ -67,3 +67,11 @@ func (w *writer) mustCommit(t testing.TB, n int) {
 		t.Fatal(err)
 	}
 }
+
+// mustFinish writes the tiles.
+func (w *writer) mustFinish(t testing.TB) {
+	t.Helper()
+	if err := w.finish(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}

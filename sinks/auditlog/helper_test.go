@@ -101,12 +101,14 @@ func runScript(dir string, secrets []string) error {
 	}
 	for _, s := range script {
 		clock.set(start.AddDate(s.year, 0, 0))
-		w.busy = func() bool { return s.busy }
 		if s.rotate {
 			w.commitRotation(next)
-			continue
+		} else {
+			w.commitPairs(s.entries)
 		}
-		w.commitPairs(s.entries)
+		if !s.busy {
+			report(w.finish(context.Background()))
+		}
 	}
 	return nil
 }
@@ -129,9 +131,13 @@ func (w *writer) commitPairs(n int) {
 	if err != nil {
 		panic(err)
 	}
-	err = w.commit(context.Background(), r.batch, func(time.Time) {
+	report(w.commit(context.Background(), r.batch, func(time.Time) {
 		fmt.Println(r.ids) // in one call
-	})
+	}))
+}
+
+// report is all that a helper does about an error.
+func report(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
@@ -142,9 +148,7 @@ func (w *writer) commitRotation(next Signer) {
 	if err != nil {
 		panic(err)
 	}
-	if err := w.commit(context.Background(), r.batch, func(time.Time) {}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
+	report(w.commit(context.Background(), r.batch, func(time.Time) {}))
 }
 
 // runAppender appends entries from 8 goroutines and prints the ID of each.

@@ -24,8 +24,13 @@ var (
 
 var _ sinks.AuditLog = (*Log)(nil)
 
-// commitTimeout bounds the time for one batch on a store that does not answer.
-const commitTimeout = 2 * time.Minute
+const (
+	// commitTimeout bounds the time for one batch on a store that does not answer.
+	commitTimeout = 2 * time.Minute
+	// idleTime is how long nobody must append before the tiles are written. It is
+	// longer than a caller takes to come back with the next entry.
+	idleTime = 5 * time.Millisecond
+)
 
 // Log is an open log. Its methods may be called by any number of goroutines, and
 // any number of processes may have the same log open: whatever arrives while a
@@ -39,6 +44,7 @@ type Log struct {
 	leading bool // a goroutine is writing batches
 	closed  bool
 	leaders sync.WaitGroup
+	stirred chan struct{} // something is pending, or the log is closed
 
 	writer *writer // owned by the leader
 }
@@ -57,8 +63,8 @@ type request struct {
 // newest checkpoint; its name is the log's name. All times come from now, which
 // several goroutines may call.
 func Open(ctx context.Context, store Store, key Signer, now func() time.Time) (*Log, error) {
-	l := &Log{store: store}
-	l.writer = &writer{store: store, now: now, busy: l.busy}
+	l := &Log{store: store, stirred: make(chan struct{}, 1)}
+	l.writer = &writer{store: store, now: now}
 	err := l.writer.use(key)
 	if err == nil {
 		err = l.writer.open(ctx)
@@ -70,13 +76,11 @@ func Open(ctx context.Context, store Store, key Signer, now func() time.Time) (*
 }
 
 func (w *writer) open(ctx context.Context) error {
-	if locker, ok := w.store.(Locker); ok {
-		unlock, err := locker.Lock(ctx)
-		if err != nil {
-			return err
-		}
-		defer unlock()
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return err
 	}
+	defer unlock()
 	h, err := w.look(ctx)
 	if err != nil || h.signed == nil {
 		return err
@@ -161,6 +165,7 @@ func (l *Log) submit(ctx context.Context, r *request) error {
 		l.leaders.Go(l.lead)
 	}
 	l.mu.Unlock()
+	l.stir()
 
 	select {
 	case <-r.done:
@@ -178,15 +183,64 @@ func (l *Log) withdraw(r *request) {
 	l.pending = slices.DeleteFunc(l.pending, func(p *request) bool { return p == r })
 }
 
-// lead writes batches until nothing is pending.
+// stir wakes the leader, if it waits.
+func (l *Log) stir() {
+	select {
+	case l.stirred <- struct{}{}:
+	default: // it has been told already
+	}
+}
+
+// lead writes batches while there are any, and the tiles when there are none.
 func (l *Log) lead() {
 	for {
-		requests := l.take()
-		if len(requests) == 0 {
+		for requests := l.take(); len(requests) > 0; requests = l.take() {
+			l.write(requests)
+			runtime.Gosched() // lets those who were answered into the next batch
+		}
+		if l.await() {
+			continue
+		}
+		l.finish()
+		if l.retire() {
 			return
 		}
-		l.write(requests)
 	}
+}
+
+// await reports whether something is pending, now or soon.
+func (l *Log) await() bool {
+	idle := time.NewTimer(idleTime)
+	defer idle.Stop()
+	for {
+		l.mu.Lock()
+		pending, closed := len(l.pending) > 0, l.closed
+		l.mu.Unlock()
+		if pending || closed {
+			return pending
+		}
+		select {
+		case <-l.stirred:
+		case <-idle.C:
+			return false
+		}
+	}
+}
+
+// finish has the tiles written. If that fails, the entries are as durable as
+// before, and the next batch or the next Open writes the tiles.
+func (l *Log) finish() {
+	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
+	defer cancel()
+	_ = l.writer.finish(ctx)
+}
+
+// retire ends the leader's term unless something is pending.
+func (l *Log) retire() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leading = len(l.pending) > 0
+	return !l.leading
 }
 
 // take returns all pending requests; a key rotation only by itself.
@@ -202,17 +256,7 @@ func (l *Log) take() []*request {
 	}
 	taken := l.pending[:n:n]
 	l.pending = l.pending[n:]
-	l.leading = n > 0
 	return taken
-}
-
-// busy reports whether somebody waits for the next batch, after it has given
-// those who were just answered the time to come back.
-func (l *Log) busy() bool {
-	runtime.Gosched()
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.pending) > 0
 }
 
 func (l *Log) write(requests []*request) {
@@ -242,12 +286,13 @@ func (l *Log) Backwards(ctx context.Context) iter.Seq2[*sinks.Entry, error] {
 	return Backwards(ctx, l.store)
 }
 
-// Close waits until nothing is being written. Later calls of Append fail with
+// Close waits until everything is written. Later calls of Append fail with
 // ErrClosed. A process that ends without Close loses nothing.
 func (l *Log) Close() error {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
+	l.stir()
 	l.leaders.Wait()
 	return nil
 }

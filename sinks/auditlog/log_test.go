@@ -37,7 +37,7 @@ func TestBackwardsYieldsTheNewestFirst(t *testing.T) {
 	t.Parallel()
 	for _, store := range []string{"settled", "staged"} {
 		f := openTestFolder(t, t.TempDir())
-		w := &writer{store: f, now: atStart, busy: func() bool { return store == "staged" }}
+		w := &writer{store: f, now: atStart}
 		if err := w.use(testKey(t)); err != nil {
 			t.Fatal(err)
 		}
@@ -51,6 +51,9 @@ func TestBackwardsYieldsTheNewestFirst(t *testing.T) {
 				t.Fatal(err)
 			}
 			ids = append(ids, r.ids...)
+			if store == "settled" {
+				w.mustFinish(t)
+			}
 		}
 		seq := Backwards(context.Background(), f)
 		w.mustCommit(t, 5) // after the call: not to be seen

@@ -148,7 +148,7 @@ func TestWriterThatDiedBetweenTheYearsIsContinued(t *testing.T) {
 	k := testKey(t)
 	dir := t.TempDir()
 	f := openTestFolder(t, dir)
-	w := &writer{store: f, now: atStart, busy: func() bool { return true }}
+	w := &writer{store: f, now: atStart}
 	if err := w.use(k); err != nil {
 		t.Fatal(err)
 	}

@@ -39,7 +39,8 @@ type File struct {
 // Store is a place where a log can live. Every method may be called by several
 // goroutines and processes at once. What a method has done is durable when it
 // returns without error; after an error other than ErrConflict or ErrDiffers it
-// may have been done or not, but never by half: a file is whole or absent.
+// may have been done or not, but never by half: a file is whole or absent. (Half a
+// file may be left in a directory named staging: nobody ever reads that one.)
 type Store interface {
 	Files
 	// Write creates files that never change afterwards. A file that exists

@@ -254,12 +254,12 @@ func TestLogOfAWriterThatDiedVerifiesAsItLies(t *testing.T) {
 func stagedLog(t testing.TB, k *PrivateKey) memory {
 	t.Helper()
 	f := openTestFolder(t, t.TempDir())
-	w := &writer{store: f, now: atStart, busy: func() bool { return false }}
+	w := &writer{store: f, now: atStart}
 	if err := w.use(k); err != nil {
 		t.Fatal(err)
 	}
 	w.mustCommit(t, 290)
-	w.busy = func() bool { return true }
+	w.mustFinish(t)
 	w.mustCommit(t, 15)
 	w.mustCommit(t, 5)
 	return load(t, f)

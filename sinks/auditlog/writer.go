@@ -16,13 +16,12 @@ import (
 
 // maxStaged bounds the entries that a crash leaves to be settled, and that every
 // batch stages again.
-const maxStaged = 128
+const maxStaged = 256
 
 // writer extends the log by one batch at a time. One goroutine uses it.
 type writer struct {
 	store    Store
 	now      func() time.Time
-	busy     func() bool // whether another batch is waiting
 	signer   Signer
 	verifier note.Verifier
 	head     *head // as this writer left it; nil if it must be read
@@ -44,8 +43,8 @@ type provenance struct {
 }
 
 // commit writes a batch. It tells committed, with the time of the entries, as
-// soon as they are durable. What remains to be done then is done before commit
-// returns or, if that fails or another batch is waiting, with a later batch.
+// soon as they are durable. Their tiles are written when much is staged, or by
+// finish; what that leaves undone, the next batch or the next Open does.
 func (w *writer) commit(ctx context.Context, b batch, committed func(time.Time)) error {
 	for {
 		err := w.attempt(ctx, b, committed)
@@ -62,13 +61,11 @@ func (w *writer) commit(ctx context.Context, b batch, committed func(time.Time))
 }
 
 func (w *writer) attempt(ctx context.Context, b batch, committed func(time.Time)) error {
-	if locker, ok := w.store.(Locker); ok {
-		unlock, err := locker.Lock(ctx)
-		if err != nil {
-			return err
-		}
-		defer unlock() // the lock ends with its file descriptor even if this fails
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return err
 	}
+	defer unlock() // the lock ends with its file descriptor even if this fails
 	h, err := w.look(ctx)
 	if err != nil {
 		return err
@@ -84,12 +81,36 @@ func (w *writer) attempt(ctx context.Context, b batch, committed func(time.Time)
 		return err
 	}
 	committed(at)
-	if len(w.head.staged) >= maxStaged || !w.busy() {
-		// The batch is safe. If this fails, a later one settles both, and the
-		// one that cannot be staged any more reports it.
-		_ = w.settle(ctx)
+	if len(w.head.staged) >= maxStaged {
+		_ = w.settle(ctx) // the batch is safe; the next look tries again, and reports
 	}
 	return nil
+}
+
+// finish settles what this writer has staged, unless another writer has taken it
+// over by staging it again.
+func (w *writer) finish(ctx context.Context) error {
+	if w.head == nil || len(w.head.staged) == 0 {
+		return nil
+	}
+	unlock, err := w.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock() // the lock ends with its file descriptor even if this fails
+	if !w.unchanged(ctx) {
+		w.head = nil
+		return nil
+	}
+	return w.settle(ctx)
+}
+
+// lock waits for this writer's turn, on a store that has turns.
+func (w *writer) lock(ctx context.Context) (unlock func() error, err error) {
+	if locker, ok := w.store.(Locker); ok {
+		return locker.Lock(ctx)
+	}
+	return func() error { return nil }, nil
 }
 
 // extend is the one way into the log: the batch is staged, together with what
