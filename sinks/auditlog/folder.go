@@ -8,10 +8,11 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -39,8 +40,10 @@ const (
 // which only works where all writers see the same file system's locks: on one
 // machine, or on a network file system that shares them.
 type Folder struct {
-	root string
-	turn sync.Mutex // flock does not tell goroutines of one process apart
+	root     string
+	fence    fileLock // held while a checkpoint is compared and swapped
+	turn     fileLock // held by the writer whose turn it is
+	parallel bool     // whether to sync files side by side
 
 	mu   sync.Mutex
 	dirs map[string]bool // directories known to exist durably
@@ -48,7 +51,8 @@ type Folder struct {
 
 // OpenFolder opens the directory, which it makes if there is none.
 func OpenFolder(dir string) (*Folder, error) {
-	f := &Folder{root: dir, dirs: map[string]bool{}}
+	f := &Folder{root: dir, parallel: runtime.GOMAXPROCS(0) > 1, dirs: map[string]bool{}}
+	f.fence.path, f.turn.path = f.path(fenceName), f.path(turnName)
 	if err := os.MkdirAll(f.path(temporaryName), dirMode); err != nil {
 		return nil, fmt.Errorf("open audit folder: %w", err)
 	}
@@ -126,55 +130,29 @@ func (f *Folder) List(_ context.Context, dir string) iter.Seq2[string, error] {
 }
 
 // Lock implements Locker.
-func (f *Folder) Lock(context.Context) (func() error, error) {
-	f.turn.Lock()
-	unlock, err := lockFile(f.path(turnName))
-	if err != nil {
-		f.turn.Unlock()
-		return nil, err
-	}
-	return func() error {
-		defer f.turn.Unlock()
-		return unlock()
-	}, nil
-}
-
-// lockFile waits for the exclusive lock on a file. The lock belongs to the open
-// file, so it ends with the process at the latest.
-func lockFile(path string) (unlock func() error, err error) {
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
-	if err != nil {
-		return nil, fmt.Errorf("lock audit log: %w", err)
-	}
-	fd := int(file.Fd())
-	for err = syscall.EINTR; err == syscall.EINTR; {
-		err = syscall.Flock(fd, syscall.LOCK_EX)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock audit log: %w", err), file.Close())
-	}
-	return func() error {
-		// Closing releases the lock too: only if both fail is it still held.
-		err := syscall.Flock(fd, syscall.LOCK_UN)
-		if closed := file.Close(); err != nil {
-			return closed
-		}
-		return nil
-	}, nil
-}
+func (f *Folder) Lock(context.Context) (func() error, error) { return f.turn.lock() }
 
 // Swap implements Store: the content is compared and replaced under the fence.
-func (f *Folder) Swap(_ context.Context, name string, old, data []byte) (err error) {
+func (f *Folder) Swap(ctx context.Context, name string, old, data []byte, staged ...File) (err error) {
 	clean, err := cleanName(name)
 	if err != nil {
 		return err
 	}
-	unlock, err := lockFile(f.path(fenceName))
+	tmp, err := f.prepare(ctx, clean, data, staged)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
+	defer os.Remove(tmp) // fails once it has been renamed, which is just as well
 
+	unlock, err := f.fence.lock()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if failed := unlock(); err == nil {
+			err = failed
+		}
+	}()
 	current, err := os.ReadFile(f.path(clean))
 	if errors.Is(err, fs.ErrNotExist) {
 		current, err = nil, nil
@@ -187,10 +165,36 @@ func (f *Folder) Swap(_ context.Context, name string, old, data []byte) (err err
 	case bytes.Equal(current, data):
 		return f.syncExisting(clean)
 	}
-	if err := f.place(File{clean, data}); err != nil {
+	if err := os.Rename(tmp, f.path(clean)); err != nil {
 		return err
 	}
 	return f.syncParent(clean)
+}
+
+// prepare writes the staged files, and beside them the temporary file that is to
+// be renamed.
+func (f *Folder) prepare(ctx context.Context, name string, data []byte, staged []File) (tmp string, err error) {
+	written := make(chan error, 1)
+	write := func() { written <- f.Write(ctx, staged...) }
+	if f.parallel && len(staged) > 0 {
+		go write()
+	} else {
+		write()
+	}
+	if err = f.makeDir(path.Dir(name)); err == nil {
+		tmp, err = f.writeTemporary(data)
+	}
+	if failed := <-written; failed != nil {
+		return "", errors.Join(failed, err, removeIfNamed(tmp))
+	}
+	return tmp, err
+}
+
+func removeIfNamed(path string) error {
+	if path == "" {
+		return nil
+	}
+	return os.Remove(path)
 }
 
 // Remove implements Store. That a file is gone need not be durable: everything

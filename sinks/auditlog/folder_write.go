@@ -21,29 +21,33 @@ func (f *Folder) Write(_ context.Context, files ...File) error {
 		if err != nil {
 			return err
 		}
-		current, err := os.ReadFile(f.path(clean))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			place := f.place
-			if isStaging(clean) {
-				place = f.create
-			}
-			if err := place(File{clean, file.Data}); err != nil {
-				return err
-			}
-			placed = append(placed, clean)
-		case err != nil:
-			return err
-		case !bytes.Equal(current, file.Data):
-			return &fs.PathError{Op: "write", Path: clean, Err: ErrDiffers}
-		default:
-			// Whoever wrote it may have died before syncing it.
-			if err := f.syncExisting(clean); err != nil {
-				return err
-			}
+		if isStaging(clean) {
+			err = f.create(File{clean, file.Data})
+		} else {
+			err = f.placeOnce(File{clean, file.Data})
 		}
+		if err != nil {
+			return err
+		}
+		placed = append(placed, clean)
 	}
 	return f.syncParents(placed)
+}
+
+// placeOnce places a file unless it is there with the same content. The directory
+// it lands in remains to be synced.
+func (f *Folder) placeOnce(file File) error {
+	current, err := os.ReadFile(f.path(file.Name))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return f.place(file)
+	case err != nil:
+		return err
+	case !bytes.Equal(current, file.Data):
+		return &fs.PathError{Op: "write", Path: file.Name, Err: ErrDiffers}
+	}
+	// Whoever wrote it may have died before syncing it.
+	return syncFile(f.path(file.Name))
 }
 
 // place writes a synced temporary file and renames it to its name. The directory
@@ -52,34 +56,43 @@ func (f *Folder) place(file File) (err error) {
 	if err := f.makeDir(path.Dir(file.Name)); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(f.path(temporaryName), "*") // with mode 0600
+	tmp, err := f.writeTemporary(file.Data)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = os.Remove(tmp.Name())
+			_ = os.Remove(tmp)
 		}
 	}()
-	if err := writeSynced(tmp, file.Data); err != nil {
-		return err
-	}
 	target := f.path(file.Name)
-	err = os.Rename(tmp.Name(), target)
+	err = os.Rename(tmp, target)
 	if errors.Is(err, fs.ErrNotExist) {
 		// The directory was removed, as directories of partial tiles are.
 		f.forget(path.Dir(file.Name))
 		if err = f.makeDir(path.Dir(file.Name)); err == nil {
-			err = os.Rename(tmp.Name(), target)
+			err = os.Rename(tmp, target)
 		}
 	}
 	return err
 }
 
+// writeTemporary writes a synced file of mode 0600 and returns its path.
+func (f *Folder) writeTemporary(data []byte) (string, error) {
+	tmp, err := os.CreateTemp(f.path(temporaryName), "*")
+	if err != nil {
+		return "", err
+	}
+	if err := writeSynced(tmp, data); err != nil {
+		return "", errors.Join(err, os.Remove(tmp.Name()))
+	}
+	return tmp.Name(), nil
+}
+
 // create writes a synced file in its place. Only a staged batch can do with that:
-// nobody looks for it before the checkpoint it leads to, which is swapped in when
-// it is whole. Half of one is never a batch of any checkpoint. With one change of
-// the directory less, there is one commit of the file system's journal less.
+// its name is its own, and nobody looks for it before the checkpoint that it leads
+// to, which is swapped in when it is whole. With one change of the directory less,
+// there is one commit of the file system's journal less.
 func (f *Folder) create(file File) error {
 	if err := f.makeDir(path.Dir(file.Name)); err != nil {
 		return err

@@ -27,6 +27,8 @@ var _ sinks.AuditLog = (*Log)(nil)
 const (
 	// commitTimeout bounds the time for one batch on a store that does not answer.
 	commitTimeout = 2 * time.Minute
+	// gatherTime is short beside the time for a batch.
+	gatherTime = 200 * time.Microsecond
 	// idleTime is how long nobody must append before the tiles are written. It is
 	// longer than a caller takes to come back with the next entry.
 	idleTime = 5 * time.Millisecond
@@ -196,13 +198,29 @@ func (l *Log) lead() {
 	for {
 		for requests := l.take(); len(requests) > 0; requests = l.take() {
 			l.write(requests)
-			runtime.Gosched() // lets those who were answered into the next batch
+			l.gather(len(requests))
 		}
 		if l.await() {
 			continue
 		}
 		l.finish()
 		if l.retire() {
+			return
+		}
+	}
+}
+
+// gather waits a moment for those who were answered to come back, because many
+// small batches cost more than few large ones.
+func (l *Log) gather(answered int) {
+	if answered == 1 {
+		return
+	}
+	for begin := time.Now(); time.Since(begin) < gatherTime; runtime.Gosched() {
+		l.mu.Lock()
+		back := len(l.pending)
+		l.mu.Unlock()
+		if back >= answered {
 			return
 		}
 	}

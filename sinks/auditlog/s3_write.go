@@ -67,10 +67,13 @@ func (s *S3) putOptions(name string) minio.PutObjectOptions {
 }
 
 // Swap implements Store.
-func (s *S3) Swap(ctx context.Context, name string, old, data []byte) error {
+func (s *S3) Swap(ctx context.Context, name string, old, data []byte, staged ...File) error {
 	s.probe.Do(func() { s.fails = s.probeConditions(ctx) })
 	if s.fails != nil {
 		return s.fails
+	}
+	if err := s.Write(ctx, staged...); err != nil {
+		return err
 	}
 	options := s.putOptions(name)
 	if old == nil {

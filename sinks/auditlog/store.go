@@ -39,8 +39,9 @@ type File struct {
 // Store is a place where a log can live. Every method may be called by several
 // goroutines and processes at once. What a method has done is durable when it
 // returns without error; after an error other than ErrConflict or ErrDiffers it
-// may have been done or not, but never by half: a file is whole or absent. (Half a
-// file may be left in a directory named staging: nobody ever reads that one.)
+// may have been done or not, but never by half: a file is whole or absent. Half a
+// file may be left only in a directory named staging, by a Swap that did not
+// succeed, and then nobody reads it.
 type Store interface {
 	Files
 	// Write creates files that never change afterwards. A file that exists
@@ -50,8 +51,9 @@ type Store interface {
 	// Swap replaces a file's content by data if it is still old, where nil
 	// stands for no such file, and is ErrConflict if it is not. Of several
 	// callers with the same old, at most one succeeds. With data equal to old
-	// it makes sure that what is read there is durable.
-	Swap(ctx context.Context, name string, old, data []byte) error
+	// it makes sure that what is read there is durable. Before all that it
+	// writes the staged files.
+	Swap(ctx context.Context, name string, old, data []byte, staged ...File) error
 	// Remove deletes a file, or where name ends in a slash everything below
 	// it. What does not exist is removed already.
 	Remove(ctx context.Context, name string) error

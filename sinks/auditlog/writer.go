@@ -81,6 +81,7 @@ func (w *writer) attempt(ctx context.Context, b batch, committed func(time.Time)
 		return err
 	}
 	committed(at)
+	w.removeStaging(ctx, h)
 	if len(w.head.staged) >= maxStaged {
 		_ = w.settle(ctx) // the batch is safe; the next look tries again, and reports
 	}
@@ -130,19 +131,13 @@ func (w *writer) extend(ctx context.Context, h *head, at time.Time, b batch) err
 		return err
 	}
 	staging := File{next.stagingName(), encodeStaging(next.settled.tree.size, next.staged)}
-	if err := w.store.Write(ctx, staging); err != nil {
-		return fmt.Errorf("stage batch: %w", err)
-	}
 	w.head = nil
 	name := yearName(h.year) + "/" + checkpointName
-	if err := w.store.Swap(ctx, name, h.signed, next.signed); err != nil {
+	if err := w.store.Swap(ctx, name, h.signed, next.signed, staging); err != nil {
 		if errors.Is(err, ErrConflict) {
 			_ = w.store.Remove(ctx, staging.Name)
 		}
 		return fmt.Errorf("swap checkpoint: %w", err)
-	}
-	if len(h.staged) > 0 {
-		_ = w.store.Remove(ctx, h.stagingName()) // or else by the next Open
 	}
 	next.durable = true
 	w.head = next
@@ -150,6 +145,14 @@ func (w *writer) extend(ctx context.Context, h *head, at time.Time, b batch) err
 		return w.use(b.next)
 	}
 	return nil
+}
+
+// removeStaging removes what a head has staged after another has staged it again.
+// What remains if it fails, the next Open removes.
+func (w *writer) removeStaging(ctx context.Context, h *head) {
+	if len(h.staged) > 0 {
+		_ = w.store.Remove(ctx, h.stagingName())
+	}
 }
 
 func (w *writer) sign(h *head, nextKey Signer) ([]byte, error) {

@@ -37,6 +37,7 @@ func (w *writer) turnYear(ctx context.Context, h *head, at time.Time, by provena
 		if err := w.extend(ctx, from, when, batch{records: []untimed{record}}); err != nil {
 			return nil, err
 		}
+		w.removeStaging(ctx, from)
 		// A year's log must be whole before the next one begins.
 		if err := w.settle(ctx); err != nil {
 			return nil, err
