@@ -119,14 +119,17 @@ func isNumber(t reflect.Type) bool {
 	return vocabularies[t] == nil && (t.Kind() == reflect.Int || t.Kind() == reflect.Uint32 || t.Kind() == reflect.Uint64)
 }
 
+// memo has for each member of an object the last value that was found canonical.
+// A value that is the same is canonical too, and most members of an entry repeat
+// those of an entry shortly before.
+type memo [maxMembers][]byte
+
 func (o *object) form(s *scanner) bool { return o.scan(s, nil, nil) }
 
 // scan checks an object and, unless spans is nil, notes where each member's
-// value stands; an absent member has an empty span. Before, unless nil, is an
-// object of the same form that has been found canonical: a value that is the
-// same as there is canonical too, and most members of an audit log's entries
-// repeat those of the entry before.
-func (o *object) scan(s *scanner, spans []span, before *checkedEntry) bool {
+// value stands; an absent member has an empty span. What is in the memo, unless
+// that is nil, need not be looked at again.
+func (o *object) scan(s *scanner, spans []span, seen *memo) bool {
 	if !s.skip('{') {
 		return s.fail("not an object")
 	}
@@ -141,12 +144,15 @@ func (o *object) scan(s *scanner, spans []span, before *checkedEntry) bool {
 		}
 		s.pos = next + len(m.key)
 		begin := s.pos
-		if before == nil || !m.bounded || !s.skipBytes(before.member(i)) {
+		if seen == nil || !m.bounded || !s.skipBytes(seen[i]) {
 			if !m.value(s) {
 				return s.failAt(m.name, "is malformed")
 			}
 			if m.optional && string(s.b[begin:s.pos]) == m.zero {
 				return s.failAt(m.name, "is empty and must be absent")
+			}
+			if seen != nil {
+				seen[i] = s.b[begin:s.pos]
 			}
 		}
 		if spans != nil {

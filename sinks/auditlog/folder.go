@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"iter"
 	"os"
@@ -101,6 +102,36 @@ func (f *Folder) Read(_ context.Context, name string) ([]byte, error) {
 		return nil, err
 	}
 	return os.ReadFile(f.path(clean))
+}
+
+// readInto is Read with a buffer to use, if it is large enough.
+func (f *Folder) readInto(name string, buffer []byte) ([]byte, error) {
+	clean, err := cleanName(name)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.Open(f.path(clean))
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if size := info.Size(); size < int64(cap(buffer)) {
+		buffer = buffer[:size+1] // room to see that nothing follows
+	} else {
+		buffer = make([]byte, size+size/4+1)
+	}
+	n, err := io.ReadFull(file, buffer)
+	if err == nil {
+		return io.ReadAll(io.MultiReader(bytes.NewReader(buffer), file)) // it has grown
+	}
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
+	return buffer[:n], nil
 }
 
 // List implements Files. The folder's own files are no part of the log.

@@ -31,14 +31,6 @@ type bundleCheck struct {
 	doubtful problems      // of other copies, if the entries are right
 }
 
-// written is a tile or bundle as far as it has been written: all of it or, while
-// the staging reaches into it, what it was before. A width of 0 is no file.
-type written struct {
-	tile
-	name string
-	data []byte
-}
-
 // file returns the file that holds an entry of the bundle.
 func (b *bundleCheck) file(index int64) string {
 	if index >= b.n*tileWidth+int64(b.bundle.width) && b.staged != "" {
@@ -66,9 +58,17 @@ type checkedItem struct {
 	entry checkedEntry
 }
 
-// checkBundle reads and checks the n-th bundle, its tile, and older partial
-// versions of both.
-func (y *yearCheck) checkBundle(ctx context.Context, n int64) (*bundleCheck, error) {
+// bundleChecker checks one bundle after another, and keeps between them what is
+// dear to make anew. What is read into its buffers lasts until the next bundle.
+type bundleChecker struct {
+	*yearCheck
+	bundle, hashes []byte // buffers
+	entries        [][]byte
+}
+
+// check reads and checks the n-th bundle, its tile, and older partial versions of
+// both.
+func (y *bundleChecker) check(ctx context.Context, n int64) (*bundleCheck, error) {
 	b := &bundleCheck{n: n}
 	t := tile{entriesLevel, n, 0}
 	t.width = t.widthAt(y.size())
@@ -95,42 +95,12 @@ func (y *yearCheck) checkBundle(ctx context.Context, n int64) (*bundleCheck, err
 	return b, y.checkPartials(ctx, &b.doubtful, tile{0, n, tileWidth}, joined)
 }
 
-// readWritten reads a tile or bundle as far as it has been written. One that a
-// writer has completed since, and whose partial versions it has removed, is cut to
-// what it was; if it was no writer, the full one is found to be beyond the
-// checkpoint.
-func (y *yearCheck) readWritten(ctx context.Context, t tile) (written, error) {
-	w := written{tile: t}
-	if y.stagedReaches(t) {
-		w.width = t.widthAt(y.staged.from)
-	}
-	widths := []tile{t, w.tile}
-	if w.width == 0 {
-		widths = widths[:1]
-	}
-	for _, w.tile = range widths {
-		data, err := y.view.read(ctx, w.path())
-		if !errors.Is(err, fs.ErrNotExist) {
-			w.name, w.data = y.view.name(w.path()), data
-			return w, err
-		}
-	}
-	data, err := y.view.tile(ctx, t)
-	switch {
-	case err == nil:
-		return written{t, y.view.name(t.full().path()), data}, nil
-	case errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t) && t.widthAt(y.staged.from) == 0:
-		return written{tile: tile{t.level, t.n, 0}, name: y.stagedName()}, nil
-	}
-	w.name = y.view.name(w.path())
-	return w, err
-}
-
 // readBundle returns a bundle's entries; none if it is missing or malformed,
 // which it notes.
-func (y *yearCheck) readBundle(ctx context.Context, b *bundleCheck, t tile) ([][]byte, error) {
+func (y *bundleChecker) readBundle(ctx context.Context, b *bundleCheck, t tile) ([][]byte, error) {
 	var err error
-	b.bundle, err = y.readWritten(ctx, t)
+	b.bundle, err = y.readWritten(ctx, t, y.bundle)
+	y.bundle = b.bundle.data
 	if errors.Is(err, fs.ErrNotExist) {
 		b.problems.add(b.bundle.name, NoEntry, "is missing")
 		return nil, nil
@@ -138,7 +108,8 @@ func (y *yearCheck) readBundle(ctx context.Context, b *bundleCheck, t tile) ([][
 	if err != nil {
 		return nil, err
 	}
-	entries, err := splitBundle(make([][]byte, 0, t.width), b.bundle.data)
+	entries, err := splitBundle(y.entries[:0], b.bundle.data)
+	y.entries = entries
 	if err != nil || len(entries) != b.bundle.width {
 		b.problems.add(b.bundle.name, t.n*tileWidth+int64(len(entries)), "%v", errBundle)
 		return nil, nil
@@ -154,11 +125,11 @@ func (y *yearCheck) readBundle(ctx context.Context, b *bundleCheck, t tile) ([][
 // checkEntries checks each entry by itself, and the order of time among them.
 func (y *yearCheck) checkEntries(b *bundleCheck, entries [][]byte) {
 	b.facts = make([]fact, len(entries))
-	var pair [2]checkedEntry // the entry, and the last valid one before it
-	c, spare, before := &pair[0], &pair[1], (*checkedEntry)(nil)
+	var c checkedEntry
+	var seen memo
 	for i, e := range entries {
 		index := b.n*tileWidth + int64(i)
-		if err := c.check(e, before); err != nil {
+		if err := c.check(e, &seen); err != nil {
 			b.problems.add(b.file(index), index, "%v", err)
 			continue
 		}
@@ -173,11 +144,11 @@ func (y *yearCheck) checkEntries(b *bundleCheck, entries [][]byte) {
 		}
 		b.last = c.time
 		if c.own {
-			b.own = append(b.own, checkedItem{index, *c})
+			b.own = append(b.own, checkedItem{index, c})
+			b.own[len(b.own)-1].entry.bytes = slices.Clone(e)
 		} else {
-			b.facts[i] = factOf(c)
+			b.facts[i] = factOf(&c)
 		}
-		c, spare, before = spare, c, c
 	}
 }
 
@@ -191,10 +162,11 @@ func factOf(c *checkedEntry) fact {
 }
 
 // checkLeafTile compares the tile at level 0 with the entries.
-func (y *yearCheck) checkLeafTile(ctx context.Context, b *bundleCheck, want []byte) (agree bool, err error) {
+func (y *bundleChecker) checkLeafTile(ctx context.Context, b *bundleCheck, want []byte) (agree bool, err error) {
 	t := tile{0, b.n, 0}
 	t.width = t.widthAt(y.size())
-	b.hashes, err = y.readWritten(ctx, t)
+	b.hashes, err = y.readWritten(ctx, t, y.hashes)
+	y.hashes = b.hashes.data
 	if errors.Is(err, fs.ErrNotExist) {
 		b.problems.add(b.hashes.name, NoEntry, "is missing")
 		return true, nil
@@ -218,35 +190,6 @@ func (y *yearCheck) checkLeafTile(ctx context.Context, b *bundleCheck, want []by
 		b.tile = append(b.tile, b.leaves[b.hashes.width:]...)
 	}
 	return false, nil
-}
-
-// checkPartials compares older versions of a tile or bundle, which are the
-// beginnings of its present content.
-func (y *yearCheck) checkPartials(ctx context.Context, p *problems, t tile, data []byte) error {
-	for _, width := range y.inventory.partials[t] {
-		partial := tile{t.level, t.n, width}
-		got, err := y.view.read(ctx, partial.path())
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed by a writer, now that the full one is there
-		}
-		if err != nil {
-			return err
-		}
-		if !isBeginning(got, data, partial) {
-			p.add(y.view.name(partial.path()), NoEntry, "is not what the log began with")
-		}
-	}
-	return nil
-}
-
-// isBeginning reports whether a partial tile or bundle has what a wider version of
-// it begins with. Of a bundle only what is written is there to compare.
-func isBeginning(got, data []byte, partial tile) bool {
-	if partial.level != entriesLevel {
-		return bytes.Equal(got, data[:partial.width*tlog.HashSize])
-	}
-	want, err := cutBundle(data, partial.width)
-	return err == nil && bytes.Equal(got, want)
 }
 
 // checkStaged compares the entries that are also in the staging.

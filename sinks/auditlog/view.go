@@ -77,6 +77,14 @@ func (v *view) read(ctx context.Context, n string) ([]byte, error) {
 	return v.files.Read(ctx, v.name(n))
 }
 
+// readInto reads a file, into a buffer if the files can do so.
+func readInto(ctx context.Context, files Files, name string, buffer []byte) ([]byte, error) {
+	if folder, ok := files.(*Folder); ok && buffer != nil {
+		return folder.readInto(name, buffer)
+	}
+	return files.Read(ctx, name)
+}
+
 // tile reads a tile or bundle that has been written. A partial one may since
 // have given way to the full one, which begins with the same content.
 func (v *view) tile(ctx context.Context, t tile) ([]byte, error) {
