@@ -84,7 +84,7 @@ func openCheckpoint(signed []byte, verifiers ...note.Verifier) (Checkpoint, *not
 	var invalid *note.InvalidSignatureError
 	switch {
 	case errors.As(err, &unverified):
-		return Checkpoint{}, nil, errors.New("not signed by the expected key")
+		return Checkpoint{}, nil, ErrWrongKey
 	case errors.As(err, &invalid):
 		return Checkpoint{}, nil, errors.New("signature by the expected key is not valid")
 	case err != nil:

@@ -140,7 +140,7 @@ func checkAfterFault(dir string, keys []*PrivateKey, acknowledged []string) erro
 		return err
 	}
 	files := ReadFolder(dir)
-	r, err := Verify(ctx, files, first, VerifyOptions{})
+	_, err = Verify(ctx, files, first, VerifyOptions{})
 	if err != nil && !(errors.Is(err, ErrNoLog) && len(acknowledged) == 0) {
 		return fmt.Errorf("as it lies: %w", err)
 	}
@@ -167,7 +167,8 @@ func checkAfterFault(dir string, keys []*PrivateKey, acknowledged []string) erro
 	if err := w.finish(ctx); err != nil {
 		return fmt.Errorf("append again: %w", err)
 	}
-	if r, err = Verify(ctx, files, first, VerifyOptions{}); err != nil {
+	r, err := Verify(ctx, files, first, VerifyOptions{})
+	if err != nil {
 		return fmt.Errorf("after the next append: %w", err)
 	}
 	if r.Staged != 0 {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"math/rand/v2"
 	"runtime"
 	"slices"
 	"sync"
@@ -168,5 +169,39 @@ func checkComparedFlips(t *testing.T, name string, b []byte) {
 			t.Errorf("bit %d of %s changes nothing", bit, name)
 		}
 		flip{"", bit}.apply(c)
+	}
+}
+
+// TestAnyDamageIsFound damages a log at random, in coarser ways than a bit.
+func TestAnyDamageIsFound(t *testing.T) {
+	t.Parallel()
+	k := testKey(t)
+	m := stagedLog(t, k)
+	names := slices.Sorted(maps.Keys(m))
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 3000 {
+		c, name := m.clone(), names[random.IntN(len(names))]
+		b := c[name]
+		from := random.IntN(len(b))
+		to := from + random.IntN(min(len(b)-from, 400)) + 1
+		switch random.IntN(5) {
+		case 0:
+			b = slices.Delete(b, from, to)
+		case 1:
+			b = slices.Insert(b, from, b[from:to]...)
+		case 2:
+			for i := range b[from:to] {
+				b[from+i] = byte(random.Uint32())
+			}
+		case 3:
+			b = b[:from]
+		case 4:
+			b = slices.Clone(c[names[random.IntN(len(names))]])
+		}
+		if bytes.Equal(b, m[name]) {
+			continue
+		}
+		c[name] = b
+		mustFind(t, c, k, name)
 	}
 }

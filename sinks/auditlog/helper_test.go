@@ -114,7 +114,7 @@ func runScript(dir string, secrets []string) error {
 }
 
 func isKeyError(err error) bool {
-	return errors.Is(err, ErrKeyRotated) || strings.Contains(err.Error(), "not signed by the expected key")
+	return errors.Is(err, ErrKeyRotated) || errors.Is(err, ErrWrongKey)
 }
 
 func (w *writer) begin(dir string, key Signer) error {

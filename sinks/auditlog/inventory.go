@@ -9,30 +9,39 @@ import (
 
 // inventory is what lies in the directory of a year.
 type inventory struct {
-	checkpoint bool
-	tiles      bool // at least one
-	partials   map[tile][]int
-	rotations  []int64  // in order
-	staging    []string // well-named files
-	beyond     []tile   // tiles and bundles that the checkpoint does not reach
-	unknown    []string
+	tiles     bool // at least one
+	partials  map[tile][]int
+	rotations []int64  // in order
+	staging   []string // well-named files
+	beyond    []tile   // tiles and bundles that the checkpoint does not reach
+	unknown   []string
 }
 
 // full is the key of a tile in inventory.partials.
 func (t tile) full() tile { return tile{t.level, t.n, tileWidth} }
 
-// takeInventory lists the files of a year by what they are for. A size of 0
-// stands for a year without a checkpoint.
-func takeInventory(ctx context.Context, files Files, dir string, size int64) (*inventory, error) {
-	inv := &inventory{partials: map[tile][]int{}}
+// listYear returns the names of all files of a year, relative to its directory.
+func listYear(ctx context.Context, files Files, dir string) ([]string, error) {
+	var names []string
 	for name, err := range Walk(ctx, files, dir) {
 		if err != nil {
 			return nil, err
 		}
-		inv.take(strings.TrimPrefix(name, dir+"/"), size)
+		names = append(names, strings.TrimPrefix(name, dir+"/"))
+	}
+	return names, nil
+}
+
+// takeInventory sorts the files of a year by what they are for at a size. They
+// must have been listed before the checkpoint was read, so that those of a writer
+// who is at work are not beyond it. A size of 0 stands for no checkpoint.
+func takeInventory(names []string, size int64) *inventory {
+	inv := &inventory{partials: map[tile][]int{}}
+	for _, name := range names {
+		inv.take(name, size)
 	}
 	slices.Sort(inv.rotations)
-	return inv, nil
+	return inv
 }
 
 func (inv *inventory) take(name string, size int64) {
@@ -41,7 +50,6 @@ func (inv *inventory) take(name string, size int64) {
 	_, isStaging := parseStagingName(name)
 	switch {
 	case name == checkpointName:
-		inv.checkpoint = true
 	case isTile:
 		inv.tiles = true
 		if t.width > t.widthAt(size) {

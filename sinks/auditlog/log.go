@@ -20,6 +20,9 @@ var (
 	// ErrKeyRotated means that the log has gone over to another key: the
 	// process must be started again with that key.
 	ErrKeyRotated = errors.New("audit log's key has been rotated; use the new key")
+	// ErrWrongKey means that the newest checkpoint is not signed by the key: it
+	// is of another log, or has been rotated for some time.
+	ErrWrongKey = errors.New("audit log is not signed by this key")
 )
 
 var _ sinks.AuditLog = (*Log)(nil)

@@ -214,8 +214,9 @@ func TestWriterRefusesAnotherKey(t *testing.T) {
 	dir := t.TempDir()
 	l := openTestLog(t, openTestFolder(t, dir), testKey(t), atStart)
 	mustAppend(t, l, intent(sinks.ID{1}))
-	if _, err := Open(context.Background(), openTestFolder(t, dir), testKey(t), atStart); err == nil {
-		t.Error("a log was opened with another key")
+	_, err := Open(context.Background(), openTestFolder(t, dir), testKey(t), atStart)
+	if !errors.Is(err, ErrWrongKey) {
+		t.Errorf("%v, want %v", err, ErrWrongKey)
 	}
 }
 

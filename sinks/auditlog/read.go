@@ -8,33 +8,10 @@ import (
 	"iter"
 	"slices"
 	"sort"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/facesoft/lapse/sinks"
 )
-
-// Position is the place of an entry: the year of its log, and its index there.
-// Its text form is "2026/123".
-type Position struct {
-	Year  int
-	Index int64
-}
-
-func (p Position) String() string { return yearName(p.Year) + "/" + strconv.FormatInt(p.Index, 10) }
-
-// ParsePosition is the inverse of String.
-func ParsePosition(s string) (Position, error) {
-	yearText, indexText, _ := strings.Cut(s, "/")
-	year, ok := parseYear(yearText)
-	index, err := strconv.ParseInt(indexText, 10, 64)
-	p := Position{year, index}
-	if !ok || err != nil || index < 0 || p.String() != s {
-		return Position{}, errors.New("parse position: want YEAR/INDEX, such as 2026/123")
-	}
-	return p, nil
-}
 
 // Record is an entry with its place in the log.
 type Record struct {
@@ -200,27 +177,4 @@ func (v *view) records(ctx context.Context, n int64) ([]Record, error) {
 		records[i] = Record{p, e}
 	}
 	return records, nil
-}
-
-// Find returns the place of the entry with an ID, looking from the newest back.
-// It is fs.ErrNotExist if there is none.
-func Find(ctx context.Context, files Files, id sinks.ID) (Position, error) {
-	opened, err := views(ctx, files)
-	if err != nil {
-		return Position{}, fmt.Errorf("find audit entry: %w", err)
-	}
-	for _, v := range slices.Backward(opened) {
-		for n := (v.checkpoint.Size - 1) / tileWidth; n >= 0; n-- {
-			records, err := v.records(ctx, n)
-			if err != nil {
-				return Position{}, fmt.Errorf("find audit entry: %w", err)
-			}
-			for _, r := range records {
-				if r.Entry.ID == id {
-					return r.Position, nil
-				}
-			}
-		}
-	}
-	return Position{}, fmt.Errorf("find audit entry: no entry has this ID: %w", fs.ErrNotExist)
 }

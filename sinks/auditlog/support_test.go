@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"iter"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -229,14 +227,4 @@ func mustFind(t testing.TB, files Files, k *PrivateKey, file string, anchors ...
 		t.Fatalf("verification blames %v, want %s", r.Problems, file)
 	}
 	return r
-}
-
-// toolDir is where the tests keep programs they build.
-func toolDir(t testing.TB) string {
-	t.Helper()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		t.Skip("no cache directory for the tools of this test")
-	}
-	return filepath.Join(cache, "lapse", "tools")
 }

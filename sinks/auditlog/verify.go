@@ -123,9 +123,14 @@ func (v *verification) topLevel(ctx context.Context) ([]int, error) {
 // verifyYear verifies one year's log. Problems are noted; an error is for what
 // cannot be read.
 func (v *verification) verifyYear(ctx context.Context, year int) error {
+	names, err := listYear(ctx, v.files, yearName(year))
+	if err != nil {
+		return err
+	}
 	opened, staged, err := v.snapshot(ctx, year)
 	if errors.Is(err, fs.ErrNotExist) {
-		return v.uncommittedYear(ctx, year)
+		v.uncommittedYear(year, names)
+		return nil
 	}
 	if errors.Is(err, errCheckpointText) || errors.Is(err, errCheckpointYear) {
 		v.problems.add(yearName(year)+"/"+checkpointName, NoEntry, "%v", errors.Unwrap(err))
@@ -135,11 +140,7 @@ func (v *verification) verifyYear(ctx context.Context, year int) error {
 	if err != nil {
 		return err
 	}
-	inv, err := takeInventory(ctx, v.files, opened.dir, opened.checkpoint.Size)
-	if err != nil {
-		return err
-	}
-	y := newYearCheck(v, opened, inv, staged)
+	y := newYearCheck(v, opened, takeInventory(names, opened.checkpoint.Size), staged)
 	trusted, err := y.checkKeys(ctx)
 	if err != nil || !trusted {
 		v.stopped = true
@@ -149,11 +150,7 @@ func (v *verification) verifyYear(ctx context.Context, year int) error {
 	if err := y.stream(ctx); err != nil {
 		return err
 	}
-	if err := y.finish(ctx); err != nil {
-		return err
-	}
-	y.close()
-	return nil
+	return y.finish(ctx)
 }
 
 // snapshot opens a year's log with the staging that leads to its checkpoint,
@@ -175,12 +172,8 @@ func (v *verification) snapshot(ctx context.Context, year int) (*view, stagedEnt
 
 // uncommittedYear is a year of which only staged batches may exist: its first
 // writer died, or was overtaken, before its checkpoint.
-func (v *verification) uncommittedYear(ctx context.Context, year int) error {
-	dir := yearName(year)
-	inv, err := takeInventory(ctx, v.files, dir, 0)
-	if err != nil {
-		return err
-	}
+func (v *verification) uncommittedYear(year int, names []string) {
+	dir, inv := yearName(year), takeInventory(names, 0)
 	for _, name := range inv.unknown {
 		v.problems.add(dir+"/"+name, NoEntry, "does not belong here")
 	}
@@ -190,7 +183,6 @@ func (v *verification) uncommittedYear(ctx context.Context, year int) error {
 	for _, name := range inv.staging {
 		v.report.Leftovers = append(v.report.Leftovers, dir+"/"+name)
 	}
-	return nil
 }
 
 // listOpenSteps lists the intents that no outcome followed, oldest first.

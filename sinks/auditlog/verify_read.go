@@ -22,30 +22,29 @@ type written struct {
 // what it was; if it was no writer, the full one is found to be beyond the
 // checkpoint. The content may stand in the buffer.
 func (y *yearCheck) readWritten(ctx context.Context, t tile, buffer []byte) (written, error) {
-	w := written{tile: t}
+	before := tile{t.level, t.n, 0} // as it was before the staged entries
 	if y.stagedReaches(t) {
-		w.width = t.widthAt(y.staged.from)
+		before.width = t.widthAt(y.staged.from)
 	}
-	widths := []tile{t, w.tile}
-	if w.width == 0 {
-		widths = widths[:1]
-	}
-	for _, w.tile = range widths {
-		data, err := readInto(ctx, y.files, y.view.name(w.path()), buffer)
+	name := y.view.name(t.path())
+	for _, as := range []tile{t, before} {
+		if as.width == 0 {
+			continue
+		}
+		name = y.view.name(as.path())
+		data, err := readInto(ctx, y.files, name, buffer)
 		if !errors.Is(err, fs.ErrNotExist) {
-			w.name, w.data = y.view.name(w.path()), data
-			return w, err
+			return written{as, name, data}, err
 		}
 	}
 	data, err := y.view.tile(ctx, t)
 	switch {
 	case err == nil:
 		return written{t, y.view.name(t.full().path()), data}, nil
-	case errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t) && t.widthAt(y.staged.from) == 0:
-		return written{tile: tile{t.level, t.n, 0}, name: y.stagedName()}, nil
+	case errors.Is(err, fs.ErrNotExist) && y.stagedReaches(t) && before.width == 0:
+		return written{before, y.stagedName(), nil}, nil
 	}
-	w.name = y.view.name(w.path())
-	return w, err
+	return written{t, name, nil}, err
 }
 
 // checkPartials compares older versions of a tile or bundle, which are the
@@ -71,7 +70,8 @@ func (y *yearCheck) checkPartials(ctx context.Context, p *problems, t tile, data
 // it begins with. Of a bundle only what is written is there to compare.
 func isBeginning(got, data []byte, partial tile) bool {
 	if partial.level != entriesLevel {
-		return bytes.Equal(got, data[:partial.width*tlog.HashSize])
+		end := partial.width * tlog.HashSize
+		return end <= len(data) && bytes.Equal(got, data[:end])
 	}
 	want, err := cutBundle(data, partial.width)
 	return err == nil && bytes.Equal(got, want)

@@ -87,12 +87,10 @@ func (y *yearCheck) bundleName(n int64) string {
 // lineages returns the one tree, or both.
 func (y *yearCheck) lineages() []*lineage {
 	switch {
-	case y.byEntries == nil && y.byTiles == nil:
+	case y.byTiles == nil: // and so neither is the other
 		return nil
 	case y.byEntries == y.byTiles || y.byEntries == nil:
 		return []*lineage{y.byTiles}
-	case y.byTiles == nil:
-		return []*lineage{y.byEntries}
 	}
 	return []*lineage{y.byEntries, y.byTiles}
 }
@@ -113,7 +111,7 @@ func (y *yearCheck) diverge(b *bundleCheck) {
 			y.byTiles = nil
 		}
 		return
-	case y.byEntries == nil && y.byTiles == nil:
+	case y.byTiles == nil:
 		return
 	}
 	differ, first := 0, 0

@@ -2,8 +2,6 @@ package auditlog
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"time"
 )
 
@@ -68,8 +66,7 @@ func (y *yearCheck) stagedReaches(t tile) bool {
 	return y.staged.entries != nil && t.width > t.widthAt(y.staged.from)
 }
 
-// finish compares the root with the signed one, settles the blame, and looks at
-// what only the whole tree tells.
+// finish looks at what only the whole tree tells, and comes to a verdict.
 func (y *yearCheck) finish(ctx context.Context) error {
 	for _, l := range y.lineages() {
 		for level := 1; level < len(l.tree.edge); level++ {
@@ -81,6 +78,14 @@ func (y *yearCheck) finish(ctx context.Context) error {
 			}
 		}
 	}
+	y.settleBlame()
+	y.checkInventory()
+	y.close()
+	return nil
+}
+
+// settleBlame reports what is wrong under the tree that has the signed root.
+func (y *yearCheck) settleBlame() {
 	want := y.view.checkpoint.Root
 	switch {
 	case y.byEntries != nil && y.byEntries.tree.root() == want:
@@ -98,11 +103,10 @@ func (y *yearCheck) finish(ctx context.Context) error {
 			y.problems.addAll(l.wrong)
 		}
 	}
-	return y.checkInventory(ctx)
 }
 
 // checkInventory reports files that do not belong to the checkpoint.
-func (y *yearCheck) checkInventory(ctx context.Context) error {
+func (y *yearCheck) checkInventory() {
 	for _, name := range y.inventory.unknown {
 		y.problems.add(y.view.name(name), NoEntry, "does not belong here")
 	}
@@ -115,23 +119,9 @@ func (y *yearCheck) checkInventory(ctx context.Context) error {
 		y.problems.add(y.stagedName(), NoEntry, "%v", errStaging)
 	}
 	y.report.Staged += int64(len(y.staged.entries))
-	if len(y.inventory.beyond) == 0 {
-		return nil
-	}
-	// Entries may have been appended since the checkpoint was read.
-	size := y.size()
-	now, err := openView(ctx, y.files, y.view.checkpoint.Year)
-	if err == nil {
-		size = now.checkpoint.Size
-	} else if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errCheckpointText) {
-		return err
-	}
 	for _, t := range y.inventory.beyond {
-		if t.width > t.widthAt(size) {
-			y.problems.add(y.view.name(t.path()), NoEntry, "is beyond the checkpoint: the log was rolled back, or the file does not belong here")
-		}
+		y.problems.add(y.view.name(t.path()), NoEntry, "is beyond the checkpoint: the log was rolled back, or the file does not belong here")
 	}
-	return nil
 }
 
 // close enters the year into the report.
