@@ -224,9 +224,9 @@ func (d *Dataset) checkPublished(r *reporter, at place, c PublishedColumn, seen 
 }
 
 // checkChain checks that every vector is reachable and no finer than the last.
-func (u *Publication) checkChain(r *reporter, at place) {
-	columns := u.ClassColumns()
-	for i, step := range u.Chain {
+func (p *Publication) checkChain(r *reporter, at place) {
+	columns := p.ClassColumns()
+	for i, step := range p.Chain {
 		for name, level := range step {
 			at := at.key("chain").item(i, "").key(name)
 			j := slices.IndexFunc(columns, func(c PublishedColumn) bool { return c.Name == name })
@@ -237,7 +237,7 @@ func (u *Publication) checkChain(r *reporter, at place) {
 			}
 		}
 	}
-	vectors := u.Vectors()
+	vectors := p.Vectors()
 	for i := 1; i < len(vectors); i++ {
 		for j := range columns {
 			if vectors[i][j] < vectors[i-1][j] {

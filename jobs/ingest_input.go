@@ -38,7 +38,7 @@ func openSource(raw io.Reader) (*input, error) {
 	compressed := bufio.NewReaderSize(raw, 256<<10)
 	in.raw = compressed
 	head, err := compressed.Peek(4)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	content := io.Reader(compressed)
@@ -58,7 +58,7 @@ func openSource(raw io.Reader) (*input, error) {
 	}
 	in.lines = bufio.NewReaderSize(content, maxLine)
 	head, err = in.lines.Peek(maxLine)
-	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		return nil, unreadable(err)
 	}
 	first, _, _ := bytes.Cut(head, []byte{'\n'})
@@ -87,14 +87,14 @@ func (in *input) next() (line, error) {
 			l.bytes = bytes.Clone(b[:keptOfRaw])
 			err = in.skipLine()
 		}
-		if err != nil && err != io.EOF {
+		if err != nil && !errors.Is(err, io.EOF) {
 			return l, unreadable(err)
 		}
 		l.bytes = bytes.TrimRight(l.bytes, "\r\n")
 		if len(l.bytes) > 0 {
 			return l, nil
 		}
-		if err == io.EOF {
+		if err != nil {
 			return l, io.EOF
 		}
 	}

@@ -27,4 +27,6 @@ type Status struct {
 // Overview tells what there is.
 type Overview interface {
 	Status(ctx context.Context) (*Status, error)
+	// Account adds up the accounts of all input files that were ever ingested.
+	Account(ctx context.Context) (SourceDay, error)
 }

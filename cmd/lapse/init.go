@@ -40,10 +40,11 @@ func (a *app) initialise(folder, logName string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("start installation: %w", err)
 	}
-	for name, content := range map[string][]byte{config.SettingsFile: config.Starter, "policy.yaml": config.Facesoft} {
-		if err := a.writeNew(filepath.Join(folder, name), content); err != nil {
-			return err
-		}
+	if err := a.writeNew(filepath.Join(folder, config.SettingsFile), config.Starter); err != nil {
+		return err
+	}
+	if err := a.writeNew(filepath.Join(folder, "policy.yaml"), config.Facesoft); err != nil {
+		return err
 	}
 	settings, err := config.LoadSettings(filepath.Join(folder, config.SettingsFile))
 	if err != nil {

@@ -106,11 +106,14 @@ func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Option
 	if err := i.startEngine(ctx); err != nil {
 		return o, err
 	}
-	o.Addresses, o.User, o.Password = []string{i.engine.Address}, i.engine.User, i.engine.Password
+	o.Addresses, o.User, o.Password, o.Sync = []string{i.engine.Address}, i.engine.User, i.engine.Password, i.engine.Sync
 	return o, nil
 }
 
 func (i *installation) startEngine(ctx context.Context) (err error) {
+	if i.engine != nil {
+		return nil
+	}
 	i.engine, err = engine.Start(ctx, engine.Options{
 		Dir:             filepath.Join(i.settings.DataDir, "clickhouse"),
 		Library:         i.settings.Engine.Library,

@@ -33,7 +33,7 @@ func generate(t *testing.T, c traffic.Config) (folder, *traffic.Truth) {
 func (f folder) digest() string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(f)) {
-		fmt.Fprintf(h, "%s %d\n", name, f[name].Len())
+		_, _ = fmt.Fprintf(h, "%s %d\n", name, f[name].Len())
 		h.Write(f[name].Bytes())
 	}
 	return fmt.Sprintf("%x", h.Sum(nil))

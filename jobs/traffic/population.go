@@ -67,7 +67,7 @@ func newPopulation(c Config, s seed) *population {
 	var devices uint64
 	for i := range p.people {
 		one := &p.people[i]
-		one.settle(c, s, r, i, p.organisations, members)
+		one.settle(s, r, i, p.organisations, members)
 		one.decideStay(c, r, rank[i] == 0)
 		for range 1 + r.IntN(3) {
 			devices++
@@ -96,7 +96,7 @@ func newOrganisations(n int) []organisation {
 	return all
 }
 
-func (p *person) settle(c Config, s seed, r *rand.Rand, i int, all []organisation, members weights) {
+func (p *person) settle(s seed, r *rand.Rand, i int, all []organisation, members weights) {
 	first, last := pick(r, firstNames), pick(r, lastNames)
 	p.user = fmt.Sprintf("u-%06d", i+1)
 	p.name = first.written + " " + last.written

@@ -46,11 +46,15 @@ func (s *Store) RecordSource(ctx context.Context, source sinks.Source) error {
 			return fmt.Errorf("%w: the account of %s does not add up: %+v", sinks.ErrVerification, d.Day, d)
 		}
 	}
-	return s.insert(ctx, "insert_source", s.db, len(days), func(i int) []any {
+	err := s.insert(ctx, "insert_source", s.db, len(days), func(i int) []any {
 		d := days[i]
 		return []any{
 			uuid.UUID(source.Digest), source.Digest.Bits(), d.Dated, d.Day.Start(), string(source.State), source.Path, source.Format, source.Bytes,
 			d.Read, d.Stored, d.Quarantined, d.Refused, d.Duplicate, uuid.UUID(source.Run), source.AsOf,
 		}
 	})
+	if err != nil || source.State != sinks.SourceComplete {
+		return err
+	}
+	return s.durable() // with all rows: nobody reads the file again
 }

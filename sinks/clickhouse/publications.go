@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -52,7 +53,7 @@ func scanPublication(r driver.Rows) (p sinks.Publication, err error) {
 
 // RecordPublications implements sinks.Publisher.
 func (s *Store) RecordPublications(ctx context.Context, pubs []sinks.Publication) error {
-	return s.insert(ctx, "insert_publications", s.db, len(pubs), func(i int) []any {
+	err := s.insert(ctx, "insert_publications", s.db, len(pubs), func(i int) []any {
 		p := pubs[i]
 		if p.DroppedAt.IsZero() {
 			p.DroppedAt = time.Unix(0, 0)
@@ -62,4 +63,5 @@ func (s *Store) RecordPublications(ctx context.Context, pubs []sinks.Publication
 			p.Rows, p.Subjects, p.Published, p.Generalised, p.Suppressed, p.K.K, p.K.Classes, p.K.Smallest, p.VerifiedAt, p.DroppedAt,
 		}
 	})
+	return errors.Join(err, s.durable()) // with what was published: the personal rows go next
 }

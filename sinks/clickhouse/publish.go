@@ -23,8 +23,9 @@ const inMemoryRows = 4_000_000
 // way: both come to the same rows. Its exported fields are what the statements
 // are rendered from.
 type stage struct {
-	store *Store
-	pubs  []sinks.Publication
+	store     *Store
+	pubs      []sinks.Publication
+	published map[string]uint64 // rows that were published before, by partition id
 
 	G           *generalisation
 	Control     string
@@ -105,7 +106,21 @@ func (st *stage) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(st.countPersonal(ctx), st.countStaged(ctx))
+	return errors.Join(st.countPersonal(ctx), st.countStaged(ctx), st.countPublished(ctx))
+}
+
+// countPublished counts what an earlier attempt may have left.
+func (st *stage) countPublished(ctx context.Context) error {
+	partitions := make([]sinks.Partition, len(st.pubs))
+	for i, p := range st.pubs {
+		partitions[i] = p.Partition
+	}
+	held, err := st.store.Holdings(ctx, st.pubs[0].Dataset, partitions)
+	st.published = map[string]uint64{}
+	for p, h := range held {
+		st.published[partitionID(p)] = h.Published
+	}
+	return err
 }
 
 // step is one statement of the staging script, with what it is rendered from.
@@ -203,17 +218,17 @@ func (st *stage) countStaged(ctx context.Context) error {
 
 // conclude works out what was suppressed and stamps the records.
 func (st *stage) conclude() error {
+	sql, err := st.store.SQL(st.pubs[0].Dataset, sinks.Partition{}) // the same for every partition
+	if err != nil {
+		return err
+	}
+	query := digest(sql...)
 	for i := range st.pubs {
 		p := &st.pubs[i]
 		if p.Published > p.Rows {
 			return fmt.Errorf("%d rows of %s were staged out of %d: the partition changed meanwhile", p.Published, p.Partition, p.Rows)
 		}
-		p.Suppressed = p.Rows - p.Published
-		sql, err := st.store.SQL(p.Dataset, p.Partition)
-		if err != nil {
-			return err
-		}
-		p.Query = digest(sql...)
+		p.Suppressed, p.Query = p.Rows-p.Published, query
 	}
 	return nil
 }
@@ -229,6 +244,9 @@ func (st *stage) Publish(ctx context.Context, p sinks.Partition) error {
 		return err
 	}
 	if pub.Published == 0 {
+		if st.published[partitionID(p)] == 0 {
+			return nil
+		}
 		return st.store.dropPartitions(ctx, st.G.Published, []string{partitionID(p)})
 	}
 	data := *st

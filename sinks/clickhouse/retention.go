@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -86,7 +87,7 @@ func (s *Store) Drop(ctx context.Context, dataset string, partitions []sinks.Par
 	for {
 		left, err := s.absence(ctx, t, ids)
 		if err != nil || len(left) == 0 || time.Now().After(deadline) {
-			return byPartition(partitions, left), err
+			return byPartition(partitions, left), errors.Join(err, s.durable())
 		}
 		select {
 		case <-ctx.Done():

@@ -29,6 +29,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	}
 	expected := s.expected()
 	for _, t := range expected {
+		t.SyncsParts = s.sync == nil
 		if err := s.exec(ctx, "create_table", t, nil); err != nil {
 			return fmt.Errorf("prepare clickhouse: %s.%s: %w", t.Database, t.Name, err)
 		}

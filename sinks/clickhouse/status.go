@@ -30,3 +30,9 @@ func (s *Store) Status(ctx context.Context) (*sinks.Status, error) {
 	err := s.queryRow(ctx, "control_status", s.db, nil, &st.Sources, &st.Unfinished, &st.Quarantined, &st.Items, &st.Purged)
 	return st, err
 }
+
+// Account implements sinks.Overview.
+func (s *Store) Account(ctx context.Context) (sum sinks.SourceDay, err error) {
+	err = s.queryRow(ctx, "account", s.db, nil, &sum.Read, &sum.Stored, &sum.Quarantined, &sum.Refused, &sum.Duplicate)
+	return sum, err
+}

@@ -37,6 +37,9 @@ type Options struct {
 	TLS       *tls.Config // nil: none, for loopback
 	Databases Databases
 	Policy    *config.Policy
+	// Sync makes what ClickHouse has written durable. Where it is nil, as with a
+	// server, the tables are made so that every part is synced when it is written.
+	Sync func() error
 }
 
 // Store is a ClickHouse in which the tables of one policy live. It is safe for
@@ -45,7 +48,8 @@ type Store struct {
 	conn   driver.Conn
 	policy *config.Policy
 	db     Databases
-	tables map[string]*table // personal tables by dataset, and the quarantine
+	tables map[string]*table // personal tables by dataset, and Lapse's own
+	sync   func() error
 
 	// Blocks are written over a connection of their own, without the row-wise
 	// client's copies.
@@ -84,7 +88,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := ping(ctx, conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("open clickhouse at %v: %w", o.Addresses, err), conn.Close())
 	}
-	s := &Store{conn: conn, policy: o.Policy, db: o.Databases}
+	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync}
 	s.tables = personalTables(o.Policy, o.Databases)
 	s.blocks.options = ch.Options{
 		Address:  o.Addresses[0],
@@ -121,6 +125,14 @@ func (s *Store) Close() error {
 		s.blocks.client = nil
 	}
 	return errors.Join(err, s.conn.Close())
+}
+
+// durable returns when everything that ClickHouse has acknowledged is durable.
+func (s *Store) durable() error {
+	if s.sync == nil {
+		return nil
+	}
+	return s.sync()
 }
 
 // Databases returns the names of the databases.

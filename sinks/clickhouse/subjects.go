@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
@@ -58,7 +57,7 @@ func (s *Store) EraseSubjects(ctx context.Context, dataset string, c sinks.Subje
 	if err := s.queryRow(ctx, "count_due_subjects", e, nil, &rows.Rows, &rows.Subjects); err != nil || rows.Rows == 0 {
 		return rows, left, err
 	}
-	if err := s.exec(ctx, "erase_subjects", e, nil); err != nil {
+	if err := s.mutate(ctx, s.tables[dataset], "erase_subjects", e); err != nil {
 		return rows, left, err
 	}
 	left, err = s.awaitGone(ctx, s.tables[dataset], func() (uint64, error) {
@@ -111,29 +110,4 @@ func eventColumn(d *config.Dataset) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-// awaitGone waits, after a mutation of t, until no row that should be gone is
-// counted and no part of before the mutation is on disk: that a mutation says it
-// is done proves neither.
-func (s *Store) awaitGone(ctx context.Context, t *table, count func() (uint64, error)) (left sinks.Absence, err error) {
-	deadline := time.Now().Add(goneTimeout)
-	for {
-		var unfinished uint64
-		if err := s.queryRow(ctx, "table_leftovers", t, nil, &left.Inactive, &unfinished); err != nil {
-			return left, err
-		}
-		if left.Rows, err = count(); err != nil {
-			return left, err
-		}
-		if left.Proven() && unfinished == 0 || time.Now().After(deadline) {
-			left.Active = unfinished
-			return left, nil
-		}
-		select {
-		case <-ctx.Done():
-			return left, ctx.Err()
-		case <-time.After(goneInterval):
-		}
-	}
 }

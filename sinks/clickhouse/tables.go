@@ -17,6 +17,7 @@ type table struct {
 	PartitionBy    string
 	OrderBy        []string // quoted names
 	Deduplicates   bool     // remembers insert tokens
+	SyncsParts     bool     // syncs every part when it is written
 	Time           string   // the column that decides the partition's day
 
 	dataset *config.Dataset // nil for the quarantine
@@ -51,7 +52,10 @@ func personalTables(p *config.Policy, db Databases) map[string]*table {
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
 		t := datasetTable(p, d, db.Telemetry)
-		t.PartitionBy = partitionBy(d.Time)
+		t.PartitionBy = "tuple()"
+		if _, byDay := d.Window(config.EventTime); byDay {
+			t.PartitionBy = partitionBy(d.Time) // whole days expire at once
+		}
 		t.Comment = fmt.Sprintf("%s (%s)", d.Description, d.Clause)
 		tables[d.Name] = t
 	}

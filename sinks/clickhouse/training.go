@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -87,10 +88,11 @@ func (s *Store) queryItems(ctx context.Context, name string, ids []sinks.ID, sca
 
 // PutTombstones implements sinks.TrainingRegister.
 func (s *Store) PutTombstones(ctx context.Context, stones []sinks.Tombstone) error {
-	return s.insert(ctx, "insert_tombstones", s.db, len(stones), func(i int) []any {
+	err := s.insert(ctx, "insert_tombstones", s.db, len(stones), func(i int) []any {
 		t := stones[i]
 		return []any{t.Item.String(), string(t.Rule), t.Bytes, t.Objects, t.UploadedAt, t.PurgedAt, s.policy.Version, fmt.Sprintf("%x", s.policy.Hash)}
 	})
+	return errors.Join(err, s.durable())
 }
 
 // Forgettable implements sinks.TrainingRegister.
@@ -101,12 +103,21 @@ func (s *Store) Forgettable(ctx context.Context) (rows uint64, set sinks.ID, err
 	return rows, set, err
 }
 
-// Forget implements sinks.TrainingRegister.
-func (s *Store) Forget(ctx context.Context) (sinks.Absence, error) {
-	if err := s.exec(ctx, "forget_items", s.db, nil); err != nil {
-		return sinks.Absence{}, err
+// Forget implements sinks.TrainingRegister. The rows are listed first: a mutation
+// that looks into the table it changes can wait for itself.
+func (s *Store) Forget(ctx context.Context) (left sinks.Absence, err error) {
+	data := map[string]any{"Control": s.db.Control, "RecordTable": stagePrefix + sinks.NewID().String() + "_records"}
+	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), data["RecordTable"].(string))) }()
+	for _, statement := range []string{"create_forgotten", "list_forgotten"} {
+		if err := s.exec(ctx, statement, data, nil); err != nil {
+			return left, err
+		}
 	}
-	return s.awaitGone(ctx, s.tables[sinks.TrainingDataset], func() (uint64, error) {
+	t := s.tables[sinks.TrainingDataset]
+	if err := s.mutate(ctx, t, "forget_items", data); err != nil {
+		return left, err
+	}
+	return s.awaitGone(ctx, t, func() (uint64, error) {
 		rows, _, err := s.Forgettable(ctx)
 		return rows, err
 	})

@@ -44,6 +44,7 @@ type Connection struct {
 // Engine is this process's share in a running engine.
 type Engine struct {
 	Connection
+	dir   string
 	share *share
 }
 
@@ -123,7 +124,7 @@ func attach(ctx context.Context, o Options) (*Engine, error) {
 	if err := register(conn, c.LeaseToken); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &Engine{c, &share{letGo: conn.(*net.TCPConn).CloseWrite, answer: conn}}, nil
+	return &Engine{c, o.Dir, &share{letGo: conn.(*net.TCPConn).CloseWrite, answer: conn}}, nil
 }
 
 // register shows the token and waits for the keeper's word that this process
@@ -185,7 +186,7 @@ func spawn(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start engine: %w", err), s.letGo(), answer.Close())
 	}
-	return &Engine{c, s}, nil
+	return &Engine{c, o.Dir, s}, nil
 }
 
 // awaitReady waits for the keeper's first word.

@@ -166,7 +166,7 @@ func extract(archive io.Reader, name, dst string) error {
 	}
 	for members := tar.NewReader(uncompressed); ; {
 		header, err := members.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("install engine: the package holds no %s", name)
 		}
 		if err != nil {
@@ -193,7 +193,7 @@ func checkSpace(folder string, need int64) error {
 	if err := syscall.Statfs(folder, &fs); err != nil {
 		return nil // not known: go on, and explain if it does run out
 	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < need {
+	if free := int64(fs.Bavail) * fs.Bsize; free < need {
 		return explain(fmt.Errorf("%w: %d MiB are free", syscall.ENOSPC, free>>20), folder, need)
 	}
 	return nil

@@ -69,6 +69,7 @@ func Store(t testing.TB, p *config.Policy) (*clickhouse.Store, clickhouse.Option
 		Password:  e.Password,
 		Databases: clickhouse.DatabasesWithPrefix(fmt.Sprintf("t%s_", sinks.NewID().String()[:12])),
 		Policy:    p,
+		Sync:      e.Sync,
 	}
 	s, err := clickhouse.Open(t.Context(), o)
 	if err != nil {

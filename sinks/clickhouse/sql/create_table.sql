@@ -8,10 +8,13 @@ PARTITION BY {{.PartitionBy}}
 ORDER BY ({{join .OrderBy ", "}})
 SETTINGS
     {{- /* What is dropped must be gone soon, and provably. */}}
-    old_parts_lifetime = 0,
+    old_parts_lifetime = 0, cleanup_delay_period = 1, max_cleanup_delay_period = 1, cleanup_delay_period_random_add = 0,
+    {{- if .SyncsParts}}
     {{- /* What is acknowledged must outlive a power cut. */}}
-    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1
-    {{- if .Deduplicates}},
-    non_replicated_deduplication_window = 10000
+    fsync_after_insert = 1, fsync_part_directory = 1, min_rows_to_fsync_after_merge = 1,
     {{- end}}
+    {{- if .Deduplicates}}
+    non_replicated_deduplication_window = 10000,
+    {{- end}}
+    index_granularity = 8192
 COMMENT {{literal .Comment}}

@@ -1,1 +1,1 @@
-ALTER TABLE {{name .Control "training"}} DELETE WHERE {{template "forgettable_rows.sql" .}}
+ALTER TABLE {{name .Control "training"}} DELETE WHERE lapse_record IN (SELECT record FROM {{name .Control .RecordTable}})

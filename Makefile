@@ -1,0 +1,52 @@
+# Everything a developer does. Targets with a ## comment are listed by `make help`.
+.DEFAULT_GOAL := help
+export CGO_ENABLED ?= 0
+
+BIN := bin/lapse
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+.PHONY: help
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## /\t/' | expand -t 18
+
+.PHONY: build
+build: ## Build the program into bin/
+	go build -trimpath -o $(BIN) ./cmd/lapse
+
+.PHONY: engine
+engine: ## Install the embedded ClickHouse (once; into the user's cache)
+	go run ./cmd/lapse engine install
+
+.PHONY: demo
+demo: engine build ## Live through eighteen months of a made-up company's data
+	$(BIN) demo
+
+.PHONY: test
+test: engine ## Run every test
+	go test ./...
+	go test -tags failpoints ./cmd/lapse
+
+.PHONY: soak
+soak: engine ## Run the long fault tests
+	LAPSE_SOAK=1 go test -count=1 -timeout 60m ./sinks/auditlog
+	LAPSE_SOAK=1 go test -count=1 -timeout 60m -tags failpoints ./cmd/lapse
+
+.PHONY: bench
+bench: engine ## Measure, in ratios against something run beside it
+	go test -run '^$$' -bench . -benchtime 1x ./...
+
+.PHONY: lint
+lint: ## Check formatting, go vet and golangci-lint
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	go vet ./...
+	go vet -tags failpoints ./...
+	go vet -tags noengine ./...
+	go run $(GOLANGCI) run
+
+.PHONY: schema
+schema: ## Write the policy's JSON Schema anew from the types
+	go test ./config -run TestPublishedSchema -update
+
+.PHONY: clean
+clean: ## Remove what was built and the demo
+	rm -rf bin demo

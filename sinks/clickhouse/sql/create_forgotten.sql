@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .RecordTable}} (record UUID) ENGINE = Memory

@@ -1,0 +1,1 @@
+KILL MUTATION WHERE database = {{literal .Database}} AND table = {{literal .Name}} AND NOT is_done
