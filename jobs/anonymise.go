@@ -28,7 +28,7 @@ var _ Job = (*Anonymise)(nil)
 
 // Small partitions are worked on together: the statements cost more than the rows.
 const (
-	anonymiseTogether = 31
+	anonymiseTogether = 62
 	anonymiseRows     = 2_000_000
 )
 
@@ -39,6 +39,9 @@ func (*Anonymise) Kind() sinks.JobKind { return sinks.JobAnonymise }
 func (*Anonymise) Batch(steps []Step) int {
 	return samePartitions(steps, anonymiseTogether, anonymiseRows)
 }
+
+// Parallel implements Job: partitions have nothing to do with each other.
+func (*Anonymise) Parallel() int { return 2 }
 
 // Plan implements Job.
 func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {

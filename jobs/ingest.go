@@ -39,6 +39,10 @@ func (*Ingest) Kind() sinks.JobKind { return sinks.JobIngest }
 // Batch implements Job: a file at a time.
 func (*Ingest) Batch([]Step) int { return 1 }
 
+// Parallel implements Job: whether a record is a duplicate depends on what has been
+// stored before it.
+func (*Ingest) Parallel() int { return 1 }
+
 // Plan implements Job. It reads every input file once, to know its content.
 func (j *Ingest) Plan(ctx context.Context, _ time.Time) ([]Step, error) {
 	files, err := j.Inputs.List(ctx)

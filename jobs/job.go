@@ -56,11 +56,13 @@ func failed(s Step, err error) Outcome {
 // be done. Execute carries out some of them at once and returns an outcome for
 // each, in order; it may be asked again for a step that was interrupted, or that
 // is done already, and then ends in the same state. Batch says how many of the
-// steps, from the first, it wants to be given at once.
+// steps, from the first, it wants to be given at once; Parallel says how many such
+// batches may be executed side by side.
 type Job interface {
 	Kind() sinks.JobKind
 	Plan(ctx context.Context, now time.Time) ([]Step, error)
 	Batch(steps []Step) int
+	Parallel() int
 	Execute(ctx context.Context, in Session, steps []Step) []Outcome
 }
 

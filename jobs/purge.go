@@ -47,6 +47,9 @@ func (*Purge) Batch(steps []Step) int {
 	return 1
 }
 
+// Parallel implements Job: what the register says about items goes after them.
+func (*Purge) Parallel() int { return 1 }
+
 // Plan implements Job.
 func (j *Purge) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 	var steps []Step

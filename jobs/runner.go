@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-multierror"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
@@ -22,14 +24,14 @@ type Runner struct {
 	History sinks.RunHistory
 	Actor   sinks.Actor
 	Program string // version, for the run history
-	// Observe is told what happens, for progress bars and logs. It may be nil.
+	// Observe is told what happens, for progress bars and logs, one thing at a time.
+	// It may be nil.
 	Observe func(Event)
 }
 
 // Event is something that an observer of a run may want to show.
 type Event struct {
 	Planned int      // steps that lie ahead, when they become known
-	Begun   []Step   // steps that are being executed now
 	Done    *Outcome // a step that has ended
 }
 
@@ -75,7 +77,9 @@ type run struct {
 	job    Job
 	asOf   time.Time
 	report *Report
-	errs   *multierror.Error
+
+	mu   sync.Mutex // guards the report and errs while batches run side by side
+	errs *multierror.Error
 }
 
 // begin announces the run and returns the steps that earlier runs have announced
@@ -136,12 +140,16 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 	steps := n.ready(interrupted, planned)
 	n.observe(Event{Planned: len(steps)})
 	sinks.Failpoint(string(n.job.Kind()) + ".planned")
-	for len(steps) > 0 && ctx.Err() == nil {
+	group, working := errgroup.WithContext(ctx)
+	group.SetLimit(n.job.Parallel())
+	for len(steps) > 0 && working.Err() == nil {
 		size := min(max(n.job.Batch(steps), 1), len(steps))
-		if err := n.execute(ctx, steps[:size]); err != nil {
-			return err
-		}
+		batch := steps[:size]
+		group.Go(func() error { return n.execute(working, batch) })
 		steps = steps[size:]
+	}
+	if err := group.Wait(); err != nil { // the audit log's: nothing more may happen
+		return err
 	}
 	return errors.Join(n.errs.ErrorOrNil(), ctx.Err())
 }
@@ -182,7 +190,6 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 		return err
 	}
 	sinks.Failpoint(string(n.job.Kind()) + ".intent")
-	n.observe(Event{Begun: steps})
 	outcomes := n.job.Execute(ctx, Session{n.report.Run, n.asOf}, steps)
 	sinks.Failpoint(string(n.job.Kind()) + ".executed")
 	for i := range outcomes {
@@ -202,6 +209,8 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 
 // note adds an outcome to the report.
 func (n *run) note(o *Outcome) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	n.report.Steps++
 	if o.Err != nil {
 		n.report.Failed++

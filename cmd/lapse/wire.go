@@ -26,6 +26,7 @@ import (
 // installation is everything a job needs, opened. This file is the only place
 // that names concrete sinks.
 type installation struct {
+	app      *app
 	settings *config.Settings
 	policy   *config.Policy
 	engine   *engine.Engine // nil where a server is used
@@ -58,7 +59,7 @@ func (a *app) open(ctx context.Context) (*installation, error) {
 	if err := a.settings.CheckRegions(p); err != nil {
 		return nil, usageError{err}
 	}
-	i := &installation{settings: a.settings, policy: p, buckets: map[string]sinks.Bucket{}}
+	i := &installation{settings: a.settings, policy: p, app: a, buckets: map[string]sinks.Bucket{}}
 	if err := i.openAll(ctx); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
@@ -99,7 +100,7 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 // clickhouseOptions says how to reach ClickHouse: the server that the settings
 // name, or the embedded engine, which is started if it does not run.
 func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Options, error) {
-	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: i.policy}
+	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: i.policy, Trace: i.trace}
 	if i.settings.ClickHouse.DSN != "" {
 		return o, fromDSN(&o, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile)
 	}
@@ -108,6 +109,11 @@ func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Option
 	}
 	o.Addresses, o.User, o.Password, o.Sync = []string{i.engine.Address}, i.engine.User, i.engine.Password, i.engine.Sync
 	return o, nil
+}
+
+// trace logs how long a statement took.
+func (i *installation) trace(statement string, took time.Duration) {
+	i.app.log.Debug("statement", "name", statement, "ms", float64(took.Microseconds())/1000)
 }
 
 func (i *installation) startEngine(ctx context.Context) (err error) {

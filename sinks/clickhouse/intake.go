@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ClickHouse/ch-go"
 	"github.com/ClickHouse/ch-go/proto"
@@ -39,6 +40,7 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) erro
 	if err != nil {
 		return err
 	}
+	defer s.took("insert_block", time.Now())
 	if err := s.writeBlock(ctx, ch.Query{
 		Body:     sql,
 		Input:    input,

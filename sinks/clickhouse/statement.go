@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -20,10 +21,16 @@ import (
 var sqlFiles embed.FS
 
 var statements = template.Must(template.New("").Funcs(template.FuncMap{
-	"name":    quote,
-	"literal": literal,
-	"join":    strings.Join,
+	"name":           quote,
+	"literal":        literal,
+	"join":           strings.Join,
+	"wordSeparators": func() []string { return wordSeparators },
 }).ParseFS(sqlFiles, "sql/*.sql"))
+
+// wordSeparators are the ways in which a text is taken apart to look for an
+// identifier among its words: identifiers may hold some of the characters that
+// stand between words elsewhere.
+var wordSeparators = []string{"^0-9A-Za-z@._+:-", "^0-9A-Za-z@._+-", "^0-9A-Za-z@_+-", "^0-9A-Za-z_-", "^0-9A-Za-z"}
 
 // parameters are values of {name:Type} placeholders; they travel beside the text.
 type parameters map[string]string
@@ -44,6 +51,7 @@ func (s *Store) exec(ctx context.Context, name string, data any, p parameters) e
 	if err != nil {
 		return err
 	}
+	defer s.took(name, time.Now())
 	if err := s.conn.Exec(with(ctx, p), sql); err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
 	}
@@ -56,6 +64,7 @@ func (s *Store) query(ctx context.Context, name string, data any, p parameters, 
 	if err != nil {
 		return err
 	}
+	defer s.took(name, time.Now())
 	rows, err := s.conn.Query(with(ctx, p), sql)
 	if err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
@@ -91,6 +100,7 @@ func (s *Store) insert(ctx context.Context, name string, data any, n int, row fu
 	if err != nil {
 		return err
 	}
+	defer s.took(name, time.Now())
 	batch, err := s.conn.PrepareBatch(ctx, sql)
 	if err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
@@ -106,6 +116,8 @@ func (s *Store) insert(ctx context.Context, name string, data any, n int, row fu
 	}
 	return nil
 }
+
+func (s *Store) took(name string, since time.Time) { s.trace(name, time.Since(since)) }
 
 func with(ctx context.Context, p parameters) context.Context {
 	if len(p) == 0 {

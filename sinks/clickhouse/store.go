@@ -40,6 +40,8 @@ type Options struct {
 	// Sync makes what ClickHouse has written durable. Where it is nil, as with a
 	// server, the tables are made so that every part is synced when it is written.
 	Sync func() error
+	// Trace is told how long each statement took. It may be nil.
+	Trace func(statement string, took time.Duration)
 }
 
 // Store is a ClickHouse in which the tables of one policy live. It is safe for
@@ -50,6 +52,7 @@ type Store struct {
 	db     Databases
 	tables map[string]*table // personal tables by dataset, and Lapse's own
 	sync   func() error
+	trace  func(statement string, took time.Duration)
 
 	// Blocks are written over a connection of their own, without the row-wise
 	// client's copies.
@@ -88,7 +91,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := ping(ctx, conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("open clickhouse at %v: %w", o.Addresses, err), conn.Close())
 	}
-	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync}
+	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync, trace: o.Trace}
+	if s.trace == nil {
+		s.trace = func(string, time.Duration) {}
+	}
 	s.tables = personalTables(o.Policy, o.Databases)
 	s.blocks.options = ch.Options{
 		Address:  o.Addresses[0],

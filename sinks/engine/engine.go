@@ -214,6 +214,9 @@ func awaitReady(ctx context.Context, o Options, answer io.Reader) error {
 	}
 }
 
+// ConnectionFile returns the path of the file that holds the Connection.
+func (e *Engine) ConnectionFile() string { return connectionFile(e.dir) }
+
 // Close gives up this process's share. If it was the last one, Close returns
 // when the engine has shut down.
 func (e *Engine) Close() error {

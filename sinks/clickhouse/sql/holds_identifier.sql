@@ -7,5 +7,5 @@
         SELECT _partition_id, arrayJoin([{{join .G.Identifiers ", "}}]) AS identifier
         FROM {{name .G.Personal.Database .G.Personal.Name}}
         WHERE _partition_id IN {partitions:Array(String)} AND identifier != ''
-    ), arrayConcat([text], splitByRegexp('[^0-9A-Za-z@._+:-]+', text), splitByRegexp('[^0-9A-Za-z@._+-]+', text)))
+    ), arrayConcat([text], {{range $i, $separators := wordSeparators}}{{if $i}}, {{end}}splitByRegexp('[{{$separators}}]+', text){{end}}))
 )
