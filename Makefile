@@ -14,11 +14,11 @@ build: ## Build the program into bin/
 	go build -trimpath -o $(BIN) ./cmd/lapse
 
 .PHONY: engine
-engine: ## Install the embedded ClickHouse (once; into the user's cache)
-	go run ./cmd/lapse engine install
+engine: build ## Install the embedded ClickHouse (once; into the user's cache)
+	$(BIN) engine install
 
 .PHONY: demo
-demo: engine build ## Live through eighteen months of a made-up company's data
+demo: engine ## Live through eighteen months of a made-up company's data
 	$(BIN) demo
 
 .PHONY: test

@@ -89,6 +89,9 @@ func (s *Store) Drop(ctx context.Context, dataset string, partitions []sinks.Par
 		if err != nil || len(left) == 0 || time.Now().After(deadline) {
 			return byPartition(partitions, left), errors.Join(err, s.durable())
 		}
+		if err := s.exec(ctx, "sweep_parts", t, nil); err != nil {
+			return nil, err
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()

@@ -16,5 +16,7 @@ SETTINGS
     {{- if .Deduplicates}}
     non_replicated_deduplication_window = 10000,
     {{- end}}
+    {{- /* Statistics for each column of each small part cost more than they save. */}}
+    auto_statistics_types = '',
     index_granularity = 8192
 COMMENT {{literal .Comment}}
