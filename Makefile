@@ -23,8 +23,7 @@ demo: engine ## Live through eighteen months of a made-up company's data
 
 .PHONY: test
 test: engine ## Run every test
-	go test ./...
-	go test -tags failpoints ./cmd/lapse
+	go test -tags failpoints ./...
 
 .PHONY: soak
 soak: engine ## Run the long fault tests

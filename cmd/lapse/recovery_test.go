@@ -1,0 +1,73 @@
+//go:build failpoints
+
+package main
+
+import (
+	"strings"
+	"sync"
+	"testing"
+)
+
+// failpoints are the boundaries between the steps of each job at which a process
+// may die. They stand in the order in which a job reaches them.
+var failpoints = map[string][]string{
+	"ingest": {
+		"ingest.announced", "ingest.planned", "ingest.intent", "ingest.pending", "ingest.chunk", "ingest.insert",
+		"ingest.stored", "ingest.recorded", "ingest.executed", "ingest.outcome", "ingest.ended",
+	},
+	"anonymise": {
+		"anonymise.announced", "anonymise.planned", "anonymise.intent", "anonymise.sealed", "anonymise.staged",
+		"anonymise.published", "anonymise.verified", "anonymise.recorded", "anonymise.dropped", "anonymise.executed",
+		"anonymise.outcome", "anonymise.ended",
+	},
+	"purge": {
+		"purge.announced", "purge.planned", "purge.intent", "purge.sealed", "purge.dropped", "purge.erased",
+		"purge.deleted", "purge.verified", "purge.buried", "purge.forgotten", "purge.executed", "purge.outcome", "purge.ended",
+	},
+}
+
+// TestKilled kills each job at each of its boundaries, as kill -9 does, and runs it
+// again: the state is the same as if nothing had happened (I7), and every step that
+// was announced has ended (I1).
+func TestKilled(t *testing.T) {
+	before := newWorld(t)
+	for _, job := range []string{"ingest", "anonymise", "purge"} {
+		after := before.copy(t)
+		after.must(jobCommand(job)...)
+		want := after.state()
+		t.Run(job, func(t *testing.T) {
+			for _, failpoint := range failpoints[job] {
+				t.Run(strings.TrimPrefix(failpoint, job+"."), func(t *testing.T) {
+					w := before.copy(t)
+					w.killedAt(failpoint, job)
+					w.must(jobCommand(job)...)
+					if got := w.state(); got != want {
+						t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
+					}
+				})
+			}
+		})
+		before = after
+	}
+}
+
+// TestTwoAtOnce runs two processes of each job at once: the state is that of one.
+func TestTwoAtOnce(t *testing.T) {
+	alone := newWorld(t)
+	together := alone.copy(t)
+	for _, job := range []string{"ingest", "anonymise", "purge"} {
+		alone.must(jobCommand(job)...)
+		var both sync.WaitGroup
+		for range 2 {
+			both.Go(func() {
+				if out, err := together.command(jobCommand(job)...).CombinedOutput(); err != nil {
+					t.Errorf("lapse run %s: %v\n%s", job, err, out)
+				}
+			})
+		}
+		both.Wait()
+		if got, want := together.state(), alone.state(); got != want {
+			t.Errorf("two at once:\n%s\none:\n%s", got, want)
+		}
+	}
+}
