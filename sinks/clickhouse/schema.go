@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -130,7 +131,8 @@ func (s *Store) compare(ctx context.Context, expected []*table, live map[string]
 		}
 		faults = multierror.Append(faults, fmt.Errorf("%s is not registered in the policy: describe it there as a dataset, or move it out of this database", full))
 	}
-	err := s.query(ctx, "live_derivatives", s.db, nil, func(r driver.Rows) error {
+	data := map[string]any{"Personal": s.mentionsPersonal(), "Telemetry": s.db.Telemetry, "Control": s.db.Control, "ControlTables": s.personalControlTables()}
+	err := s.query(ctx, "live_derivatives", data, nil, func(r driver.Rows) error {
 		var database, name, engine string
 		err := r.Scan(&database, &name, &engine)
 		faults = multierror.Append(faults, fmt.Errorf("%s.%s (%s) is derived from personal tables and not registered in the policy: what is deleted there would live on here; drop it", database, name, engine))
@@ -143,6 +145,27 @@ func (s *Store) compare(ctx context.Context, expected []*table, live map[string]
 		return nil
 	}
 	return fmt.Errorf("compare the live schema with policy %s %s: %w", s.policy.Name, s.policy.Version, faults)
+}
+
+// personalControlTables returns the tables of the control database that hold
+// personal data.
+func (s *Store) personalControlTables() (names []string) {
+	for _, t := range s.tables {
+		if t.Database == s.db.Control {
+			names = append(names, t.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// mentionsPersonal returns a regular expression for the definitions that name a
+// personal table, in a query or as the source of a dictionary. A database whose
+// name only ends like one of Lapse's is another.
+func (s *Store) mentionsPersonal() string {
+	telemetry, control := regexp.QuoteMeta(s.db.Telemetry), regexp.QuoteMeta(s.db.Control)
+	tables := "(" + strings.Join(s.personalControlTables(), "|") + ")"
+	return fmt.Sprintf("(^|[^0-9A-Za-z_`])(%[1]s[.]|`%[1]s`[.]|%[2]s[.]`?%[3]s\\b|`%[2]s`[.]`?%[3]s\\b)|'%[1]s'|'%[2]s'(?s:.*)'%[3]s'", telemetry, control, tables)
 }
 
 // differences says how a live table deviates from the policy's.

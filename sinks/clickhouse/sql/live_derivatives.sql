@@ -1,11 +1,12 @@
-{{- /* Views, materialised views, dictionaries and tables over the personal database, and projections in it. */ -}}
+{{- /* Views, materialised views, dictionaries and tables over personal tables, and
+       projections in them. Tables with rows of their own derive from nothing. */ -}}
 SELECT database, name, engine
 FROM system.tables
 WHERE database NOT IN ('system', 'INFORMATION_SCHEMA', 'information_schema')
-  AND NOT (database IN ({{literal .Telemetry}}, {{literal .Analytics}}, {{literal .Control}}) AND endsWith(engine, 'MergeTree'))
-  AND (position(create_table_query, {{literal (printf "%s." .Telemetry)}}) > 0 OR position(create_table_query, {{literal (printf "`%s`." .Telemetry)}}) > 0
-       OR position(create_table_query, {{literal (printf "'%s'" .Telemetry)}}) > 0)
+  AND NOT endsWith(engine, 'MergeTree') AND engine != 'Memory'
+  AND match(create_table_query, {{literal .Personal}})
 UNION ALL
 SELECT database, concat(table, '.', name), 'projection'
 FROM system.projections
 WHERE database = {{literal .Telemetry}}
+   OR database = {{literal .Control}} AND table IN ({{range $i, $t := .ControlTables}}{{if $i}}, {{end}}{{literal $t}}{{end}})
