@@ -38,8 +38,11 @@ func partitionSteps(p *config.Policy, dataset string, w *config.Window, action s
 			Reason: fmt.Sprintf("kept %s from %s", w.Keep, s.Day),
 			Rows:   s.Rows, Subjects: s.Subjects, Bytes: s.Bytes,
 		}
-		if s.Unfinished > 0 {
+		switch {
+		case s.Unfinished > 0:
 			steps[i].Blocked = fmt.Sprintf("%d of its rows come from a file whose ingest was interrupted: run ingest again first", s.Unfinished)
+		case s.Detached > 0:
+			steps[i].Blocked = fmt.Sprintf("%d of its parts are detached and hold rows that cannot be seen: attach them, or drop them with ALTER TABLE … DROP DETACHED PARTITION", s.Detached)
 		}
 	}
 	return steps

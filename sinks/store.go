@@ -87,6 +87,8 @@ type PartitionStats struct {
 	// Unfinished counts the rows of input files that have not been ingested whole:
 	// until they are, the partition is not complete.
 	Unfinished uint64
+	// Detached counts parts of it that were put aside: they hold rows nobody sees.
+	Detached uint64
 }
 
 // Holding is what there is of one partition on both sides.

@@ -34,7 +34,7 @@ func (s *Store) Partitions(ctx context.Context, dataset string, before sinks.Day
 	data := map[string]any{"Table": t, "Subject": subject, "Control": s.db.Control}
 	err = s.query(ctx, "partitions", data, parameters{"before": before.String()}, func(r driver.Rows) error {
 		var p sinks.PartitionStats
-		err := scanDay(r, &p.Day, &p.Batch, &p.Rows, &p.Subjects, &p.Bytes, &p.Unfinished)
+		err := scanDay(r, &p.Day, &p.Batch, &p.Rows, &p.Subjects, &p.Bytes, &p.Unfinished, &p.Detached)
 		partitions = append(partitions, p)
 		return err
 	})

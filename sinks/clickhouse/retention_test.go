@@ -207,6 +207,10 @@ func TestDetachedPartIsNotTakenForAbsence(t *testing.T) {
 	if got, want := held(t, o), map[string]uint64{"2024-01-03": 20}; !maps.Equal(got, want) {
 		t.Errorf("holds %v, want %v", got, want)
 	}
+	stats, err := s.Partitions(t.Context(), "visits", day(2).Day) // it is still due
+	if err != nil || len(stats) != 1 || stats[0] != (sinks.PartitionStats{Partition: day(0), Detached: 1}) {
+		t.Errorf("partitions: %+v: %v", stats, err)
+	}
 }
 
 func TestDropBesideItselfProvesAbsence(t *testing.T) {

@@ -1,18 +1,27 @@
-{{- /* The partitions up to a day, with the rows of files that are not yet ingested whole. */ -}}
-SELECT day, batch, rows, subjects, bytes, unfinished
+{{- /* The partitions up to a day, with the rows of files that are not yet ingested whole,
+       and the parts that somebody has detached: also where nothing else is left. */ -}}
+SELECT
+    YYYYMMDDToDate(toUInt32(substring(partition, 1, 8))) AS day, toUInt32(substring(partition, 10)) AS batch,
+    sum(lapse_rows) AS rows, sum(lapse_people) AS subjects, sum(lapse_bytes) AS bytes, sum(lapse_unfinished) AS unfinished, sum(lapse_detached) AS detached
 FROM (
     SELECT
-        _partition_id AS partition, toDate(any({{name .Table.Time}}), 'UTC') AS day, any(lapse_batch) AS batch,
-        count() AS rows, uniqExact({{.Subject}}) AS subjects,
-        countIf(lapse_source NOT IN (SELECT lapse_source FROM {{name .Control "sources"}} FINAL WHERE NOT dated AND state != 'pending')) AS unfinished
+        _partition_id AS partition, count() AS lapse_rows, uniqExact({{.Subject}}) AS lapse_people, 0 AS lapse_bytes,
+        countIf(lapse_source NOT IN (SELECT lapse_source FROM {{name .Control "sources"}} FINAL WHERE NOT dated AND state != 'pending')) AS lapse_unfinished,
+        0 AS lapse_detached
     FROM {{name .Table.Database .Table.Name}}
     WHERE toDate({{name .Table.Time}}, 'UTC') < {before:Date}
     GROUP BY partition
-) AS held
-LEFT JOIN (
-    SELECT partition_id AS partition, sum(bytes_on_disk) AS bytes
+    UNION ALL
+    SELECT partition_id, 0, 0, sum(bytes_on_disk), 0, 0
     FROM system.parts
     WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND active
-    GROUP BY partition
-) AS parts USING (partition)
+    GROUP BY partition_id
+    UNION ALL
+    SELECT ifNull(partition_id, ''), 0, 0, 0, 0, count()
+    FROM system.detached_parts
+    WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND match(ifNull(partition_id, ''), '^[0-9]{8}-[0-9]+$')
+    GROUP BY partition_id
+)
+GROUP BY partition
+HAVING day < {before:Date} AND rows + detached > 0
 ORDER BY day, batch
