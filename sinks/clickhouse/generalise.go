@@ -132,7 +132,7 @@ func byLevel(vectors [][]int, i int, expression func(level int) string) string {
 		if last == len(vectors)-1 {
 			branches = append(branches, e)
 		} else {
-			branches = append(branches, fmt.Sprintf("level <= %d", last), e)
+			branches = append(branches, fmt.Sprintf("lapse_level <= %d", last), e)
 		}
 		v = last
 	}
@@ -212,12 +212,12 @@ func subjectOf(d *config.Dataset) subject {
 			stronger = append(stronger, fmt.Sprintf("%s != ''", quote(other)), fmt.Sprintf("concat('%d:', %s)", j, quote(other)))
 		}
 		l := link{
-			Alias:    fmt.Sprintf("link%d", i),
+			Alias:    fmt.Sprintf("lapse_link%d", i),
 			Weaker:   column,
 			Stronger: fmt.Sprintf("multiIf(%s, '')", strings.Join(stronger, ", ")),
 		}
 		s.Links = append(s.Links, l)
-		tied := fmt.Sprintf("%s.stronger", l.Alias)
+		tied := fmt.Sprintf("%s.lapse_stronger", l.Alias)
 		branches = append(branches, fmt.Sprintf("%s != ''", tied), tied, fmt.Sprintf("%s != ''", column), own)
 	}
 	s.Expression = fmt.Sprintf("multiIf(%s, '')", strings.Join(branches, ", "))

@@ -2,28 +2,28 @@
        record of theirs in the dataset since, or who have not been seen. */ -}}
 INSERT INTO {{name .Control .SubjectTable}}
 {{- if .Event}}
-SELECT subject
+SELECT lapse_subject
 FROM (
-    SELECT {{.Subject}} AS subject, max({{name .Time}}) AS last_record_at FROM {{name .Database .Name}} GROUP BY subject
+    SELECT {{.Subject}} AS lapse_subject, max({{name .Time}}) AS lapse_last_at FROM {{name .Database .Name}} GROUP BY lapse_subject
 ) AS held
 INNER JOIN (
-    SELECT subject, max(closed_at) AS closed_at
+    SELECT lapse_subject, max(lapse_closed_at) AS lapse_closed_at
     FROM (
         {{- range $i, $w := .Witnesses}}{{if $i}} UNION ALL{{end}}
-        SELECT {{$w.Subject}} AS subject, {{name $w.Time}} AS closed_at FROM {{name $w.Database $w.Name}} WHERE {{name $w.EventColumn}} = {{literal $.Event}}
+        SELECT {{$w.Subject}} AS lapse_subject, {{name $w.Time}} AS lapse_closed_at FROM {{name $w.Database $w.Name}} WHERE {{name $w.EventColumn}} = {{literal $.Event}}
         {{- end}}
     )
-    GROUP BY subject
-) AS closed USING (subject)
-WHERE subject != '' AND closed_at <= {before:DateTime64(3, 'UTC')} AND last_record_at <= closed_at
+    GROUP BY lapse_subject
+) AS closed USING (lapse_subject)
+WHERE lapse_subject != '' AND lapse_closed_at <= {before:DateTime64(3, 'UTC')} AND lapse_last_at <= lapse_closed_at
 {{- else}}
-SELECT subject
+SELECT lapse_subject
 FROM (
     {{- range $i, $w := .Witnesses}}{{if $i}} UNION ALL{{end}}
-    SELECT {{$w.Subject}} AS subject, {{name $w.Time}} AS at FROM {{name $w.Database $w.Name}}
+    SELECT {{$w.Subject}} AS lapse_subject, {{name $w.Time}} AS lapse_at FROM {{name $w.Database $w.Name}}
     {{- end}}
 )
-WHERE subject != ''
-GROUP BY subject
-HAVING max(at) <= {before:DateTime64(3, 'UTC')}
+WHERE lapse_subject != ''
+GROUP BY lapse_subject
+HAVING max(lapse_at) <= {before:DateTime64(3, 'UTC')}
 {{- end}}

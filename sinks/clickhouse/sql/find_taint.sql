@@ -1,9 +1,9 @@
 {{- /* The texts that could be published, at any level, and that hold a direct
        identifier of their partition. */ -}}
 INSERT INTO {{name .Control .TaintTable}}
-SELECT partition, text
+SELECT lapse_partition, lapse_text
 FROM (
-    SELECT DISTINCT _partition_id AS partition, arrayJoin([{{range $i, $text := .G.DistinctTexts}}{{if $i}}, {{end}}toString({{$text}}){{end}}]::Array(String)) AS text
+    SELECT DISTINCT _partition_id AS lapse_partition, arrayJoin([{{range $i, $text := .G.DistinctTexts}}{{if $i}}, {{end}}toString({{$text}}){{end}}]::Array(String)) AS lapse_text
     FROM {{name .G.Personal.Database .G.Personal.Name}}
     WHERE _partition_id IN {partitions:Array(String)}
 )

@@ -1,5 +1,5 @@
 INSERT INTO {{name .Control .HashTable}}
-SELECT partition, sipHash128(subject){{range $level, $class := .G.Classes}}, class_{{$level}}{{end}}
+SELECT lapse_partition, sipHash128(lapse_subject){{range $level, $class := .G.Classes}}, lapse_class_{{$level}}{{end}}
 FROM (
 {{template "personal_rows.sql" .}}
 )

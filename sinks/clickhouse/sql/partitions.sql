@@ -1,16 +1,16 @@
 {{- /* The partitions up to a day, with the rows of files that are not yet ingested whole,
        and the parts that somebody has detached: also where nothing else is left. */ -}}
 SELECT
-    YYYYMMDDToDate(toUInt32(substring(partition, 1, 8))) AS day, toUInt32(substring(partition, 10)) AS batch,
+    YYYYMMDDToDate(toUInt32(substring(lapse_partition, 1, 8))) AS day, toUInt32(substring(lapse_partition, 10)) AS batch,
     sum(lapse_rows) AS rows, sum(lapse_people) AS subjects, sum(lapse_bytes) AS bytes, sum(lapse_unfinished) AS unfinished, sum(lapse_detached) AS detached
 FROM (
     SELECT
-        _partition_id AS partition, count() AS lapse_rows, uniqExact({{.Subject}}) AS lapse_people, 0 AS lapse_bytes,
+        _partition_id AS lapse_partition, count() AS lapse_rows, uniqExact({{.Subject}}) AS lapse_people, 0 AS lapse_bytes,
         countIf(lapse_source NOT IN (SELECT lapse_source FROM {{name .Control "sources"}} FINAL WHERE NOT dated AND state != 'pending')) AS lapse_unfinished,
         0 AS lapse_detached
     FROM {{name .Table.Database .Table.Name}}
     WHERE toDate({{name .Table.Time}}, 'UTC') < {before:Date}
-    GROUP BY partition
+    GROUP BY lapse_partition
     UNION ALL
     SELECT partition_id, 0, 0, sum(bytes_on_disk), 0, 0
     FROM system.parts
@@ -22,6 +22,6 @@ FROM (
     WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND match(ifNull(partition_id, ''), '^[0-9]{8}-[0-9]+$')
     GROUP BY partition_id
 )
-GROUP BY partition
+GROUP BY lapse_partition
 HAVING day < {before:Date} AND rows + detached > 0
 ORDER BY day, batch

@@ -1,4 +1,4 @@
-SELECT toDate({{name .Time}}, 'UTC') AS day, count()
+SELECT toDate({{name .Time}}, 'UTC') AS lapse_day, count()
 FROM {{name .Database .Name}}
 WHERE lapse_source = {source:UInt64}
-GROUP BY day
+GROUP BY lapse_day

@@ -1,18 +1,18 @@
 {{- /* Compares what is published, class by class, with what the personal rows give,
        and counts the people of each class again, by the published values. */ -}}
-SELECT partition, countIf(published.n != personal.n), count(), min(personal.people), sum(published.n)
+SELECT lapse_partition, countIf(lapse_published.lapse_rows != lapse_personal.lapse_rows), count(), min(lapse_personal.lapse_people), sum(lapse_published.lapse_rows)
 FROM (
-    SELECT _partition_id AS partition, sipHash128({{range $i, $v := .ClassValues}}{{if $i}}, {{end}}CAST({{$v.Name}}, 'String'){{end}}) AS class, count() AS n
+    SELECT _partition_id AS lapse_partition, sipHash128({{range $i, $v := .ClassValues}}{{if $i}}, {{end}}CAST({{$v.Name}}, 'String'){{end}}) AS lapse_class, count() AS lapse_rows
     FROM {{name .G.Published.Database .G.Published.Name}}
     WHERE _partition_id IN {partitions:Array(String)}
-    GROUP BY partition, class
-) AS published
+    GROUP BY lapse_partition, lapse_class
+) AS lapse_published
 FULL OUTER JOIN (
-    SELECT partition, sipHash128({{range $i, $v := .ClassValues}}{{if $i}}, {{end}}CAST(CAST({{$v.Expression}}, {{literal $v.Type}}), 'String'){{end}}) AS class, count() AS n, uniqExact(subject) AS people
+    SELECT lapse_partition, sipHash128({{range $i, $v := .ClassValues}}{{if $i}}, {{end}}CAST(CAST({{$v.Expression}}, {{literal $v.Type}}), 'String'){{end}}) AS lapse_class, count() AS lapse_rows, uniqExact(lapse_subject) AS lapse_people
     FROM (
 {{template "levelled_rows.sql" .}}
     )
-    WHERE level < {{.G.Suppressed}}
-    GROUP BY partition, class
-) AS personal USING (partition, class)
-GROUP BY partition
+    WHERE lapse_level < {{.G.Suppressed}}
+    GROUP BY lapse_partition, lapse_class
+) AS lapse_personal USING (lapse_partition, lapse_class)
+GROUP BY lapse_partition
