@@ -21,16 +21,19 @@ import (
 var sqlFiles embed.FS
 
 var statements = template.Must(template.New("").Funcs(template.FuncMap{
-	"name":           quote,
-	"literal":        literal,
-	"join":           strings.Join,
-	"wordSeparators": func() []string { return wordSeparators },
+	"name":        quote,
+	"literal":     literal,
+	"join":        strings.Join,
+	"longestText": func() int { return longestText },
+	"mostWords":   func() int { return mostWords },
 }).ParseFS(sqlFiles, "sql/*.sql"))
 
-// wordSeparators are the ways in which a text is taken apart to look for an
-// identifier among its words: identifiers may hold some of the characters that
-// stand between words elsewhere.
-var wordSeparators = []string{"^0-9A-Za-z@._+:-", "^0-9A-Za-z@._+-", "^0-9A-Za-z@_+-", "^0-9A-Za-z_-", "^0-9A-Za-z"}
+// Texts of more bytes or words than any page's address has are not looked through
+// for identifiers, and not published. That bounds the memory the search takes.
+const (
+	longestText = 1024
+	mostWords   = 64
+)
 
 // parameters are values of {name:Type} placeholders; they travel beside the text.
 type parameters map[string]string

@@ -8,3 +8,4 @@ FROM (
     WHERE _partition_id IN {partitions:Array(String)}
 )
 WHERE {{template "holds_identifier.sql" .}}
+SETTINGS max_block_size = 8192

@@ -7,3 +7,4 @@ FROM (
 )
 WHERE {{template "holds_identifier.sql" .}}
 GROUP BY lapse_partition
+SETTINGS max_block_size = 8192
