@@ -32,6 +32,10 @@ const (
 	anonymiseRows     = 2_000_000
 )
 
+// conflictAttempts is how often partitions are begun with that somebody else
+// finishes meanwhile.
+const conflictAttempts = 3
+
 // Kind implements Job.
 func (*Anonymise) Kind() sinks.JobKind { return sinks.JobAnonymise }
 
@@ -85,8 +89,19 @@ type anonymiseBatch struct {
 	ended    map[sinks.Partition]bool // those with nothing left to do
 }
 
+// run carries the steps out. Where another process works on the same partitions
+// at the same moment, what is left to do is looked at again.
 func (b *anonymiseBatch) run(ctx context.Context, steps []Step) error {
 	b.ended = map[sinks.Partition]bool{}
+	for attempt := 1; ; attempt++ {
+		err := b.attempt(ctx, steps)
+		if !errors.Is(err, sinks.ErrConflict) || attempt == conflictAttempts {
+			return err
+		}
+	}
+}
+
+func (b *anonymiseBatch) attempt(ctx context.Context, steps []Step) error {
 	partitions := partitionsOf(steps)
 	verified, err := b.verifiedBefore(ctx, partitions)
 	if err != nil {
@@ -123,6 +138,10 @@ func (b *anonymiseBatch) verifiedBefore(ctx context.Context, partitions []sinks.
 		p := *o.Step.Partition
 		pub, recorded := records[p]
 		h := held[p]
+		if b.ended[p] {
+			continue
+		}
+		o.Stages = nil
 		switch {
 		case !recorded && h.Personal == 0:
 			o.Result = sinks.ResultUnchanged
@@ -207,6 +226,9 @@ func (b *anonymiseBatch) drop(ctx context.Context, verified map[sinks.Partition]
 	if len(partitions) == 0 {
 		return nil
 	}
+	if err := b.nothingArrived(ctx, partitions, verified); err != nil {
+		return err
+	}
 	left, err := b.Personal.Drop(ctx, b.dataset, partitions)
 	if err != nil {
 		return err
@@ -230,6 +252,21 @@ func (b *anonymiseBatch) drop(ctx context.Context, verified map[sinks.Partition]
 		return nil
 	}
 	return b.Publish.RecordPublications(ctx, gone)
+}
+
+// nothingArrived makes sure that no rows are dropped that were not published: those
+// of a writer that knows nothing of the seal.
+func (b *anonymiseBatch) nothingArrived(ctx context.Context, partitions []sinks.Partition, verified map[sinks.Partition]sinks.Publication) error {
+	held, err := b.Personal.Holdings(ctx, b.dataset, partitions)
+	if err != nil {
+		return err
+	}
+	for _, p := range partitions {
+		if n := held[p].Personal; n > verified[p].Rows {
+			return fmt.Errorf("%w: %s held %d rows when it was published, and now %d", sinks.ErrConflict, p, verified[p].Rows, n)
+		}
+	}
+	return nil
 }
 
 // describe writes what was published into an outcome.

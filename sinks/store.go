@@ -140,7 +140,8 @@ type Publication struct {
 // once, each as if it were alone. All methods may be repeated and run beside
 // themselves.
 type Publisher interface {
-	// Stage generalises partitions and checks their classes, out of sight.
+	// Stage generalises partitions and checks their classes, out of sight. Where
+	// personal rows come or go meanwhile, it ends with ErrConflict.
 	Stage(ctx context.Context, dataset string, partitions []Partition) (Staged, error)
 	// Publications returns the records of those partitions that were ever verified.
 	Publications(ctx context.Context, dataset string, partitions []Partition) (map[Partition]Publication, error)
@@ -157,7 +158,7 @@ type Staged interface {
 	// Verify looks at what is published, with separate SQL: that no row is missing,
 	// that every class holds k people, and that no direct identifier is found. It
 	// sets VerifiedAt of the partitions for which all of that holds, and returns an
-	// error that names the others.
+	// error that names the others: ErrConflict if personal rows have come or gone.
 	Verify(ctx context.Context) error
 	// Discard removes the staging area. It may be called at any time.
 	Discard(ctx context.Context) error

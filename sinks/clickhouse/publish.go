@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -106,21 +107,40 @@ func (st *stage) prepare(ctx context.Context) error {
 			return err
 		}
 	}
-	return errors.Join(st.countPersonal(ctx), st.countStaged(ctx), st.countPublished(ctx))
+	if err := errors.Join(st.countPersonal(ctx), st.countStaged(ctx)); err != nil {
+		return err
+	}
+	held, err := st.holdings(ctx)
+	if err != nil {
+		return err
+	}
+	st.published = map[string]uint64{} // what an earlier attempt may have left
+	for p, h := range held {
+		st.published[partitionID(p)] = h.Published
+	}
+	return st.unchanged(held)
 }
 
-// countPublished counts what an earlier attempt may have left.
-func (st *stage) countPublished(ctx context.Context) error {
+func (st *stage) holdings(ctx context.Context) (map[sinks.Partition]sinks.Holding, error) {
 	partitions := make([]sinks.Partition, len(st.pubs))
 	for i, p := range st.pubs {
 		partitions[i] = p.Partition
 	}
-	held, err := st.store.Holdings(ctx, st.pubs[0].Dataset, partitions)
-	st.published = map[string]uint64{}
-	for p, h := range held {
-		st.published[partitionID(p)] = h.Published
+	return st.store.Holdings(ctx, st.pubs[0].Dataset, partitions)
+}
+
+// unchanged makes sure that the personal rows are those that were staged. Another
+// process may have dropped them meanwhile: then what was staged is not all of
+// them, and what that process published may not be replaced by it.
+func (st *stage) unchanged(held map[sinks.Partition]sinks.Holding) error {
+	var faults *multierror.Error
+	for i := range st.pubs {
+		p := &st.pubs[i]
+		if n := held[p.Partition].Personal; n != p.Rows || n == 0 {
+			faults = multierror.Append(faults, fmt.Errorf("%w: %s of %s held %d rows when it was staged, and now %d", sinks.ErrConflict, p.Partition, p.Dataset, p.Rows, n))
+		}
 	}
-	return err
+	return faults.ErrorOrNil()
 }
 
 // step is one statement of the staging script, with what it is rendered from.
@@ -226,7 +246,7 @@ func (st *stage) conclude() error {
 	for i := range st.pubs {
 		p := &st.pubs[i]
 		if p.Published > p.Rows {
-			return fmt.Errorf("%d rows of %s were staged out of %d: the partition changed meanwhile", p.Published, p.Partition, p.Rows)
+			return fmt.Errorf("%w: %d rows of %s were staged out of %d", sinks.ErrConflict, p.Published, p.Partition, p.Rows)
 		}
 		p.Suppressed, p.Query = p.Rows-p.Published, query
 	}
@@ -298,21 +318,35 @@ func (st *stage) Verify(ctx context.Context) error {
 		}
 		p.K.Classes, p.K.Smallest, p.VerifiedAt = v.classes, v.smallest, time.Now().UTC()
 	}
-	return faults.ErrorOrNil()
+	if faults == nil {
+		return nil
+	}
+	held, err := st.holdings(ctx)
+	if err != nil {
+		return err
+	}
+	if err := st.unchanged(held); err != nil { // there was nothing to verify against
+		return err
+	}
+	return faults
 }
 
+// judge says everything that is wrong.
 func (v *verified) judge(p *sinks.Publication) error {
-	switch {
-	case v.different > 0:
-		return fmt.Errorf("%w: %d classes are not published as staged", sinks.ErrVerification, v.different)
-	case v.rows != p.Published:
-		return fmt.Errorf("%w: %d rows are published, %d were staged", sinks.ErrVerification, v.rows, p.Published)
-	case v.rows > 0 && v.smallest < p.K.K:
-		return fmt.Errorf("%w: a published class holds %d people, the policy asks for %d", sinks.ErrVerification, v.smallest, p.K.K)
-	case v.identifiers > 0:
-		return fmt.Errorf("%w: %d published values hold a direct identifier", sinks.ErrVerification, v.identifiers)
+	var faults []string
+	add := func(wrong bool, format string, args ...any) {
+		if wrong {
+			faults = append(faults, fmt.Sprintf(format, args...))
+		}
 	}
-	return nil
+	add(v.different > 0, "%d classes are not published as staged", v.different)
+	add(v.rows != p.Published, "%d rows are published, %d were staged", v.rows, p.Published)
+	add(v.rows > 0 && v.smallest < p.K.K, "a published class holds %d people, the policy asks for %d", v.smallest, p.K.K)
+	add(v.identifiers > 0, "%d published values hold a direct identifier", v.identifiers)
+	if faults == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s", sinks.ErrVerification, strings.Join(faults, "; "))
 }
 
 // Discard implements sinks.Staged.

@@ -6,9 +6,11 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/facesoft/lapse/sinks"
 	"github.com/facesoft/lapse/sinks/clickhouse"
+	"github.com/facesoft/lapse/sinks/sinktest"
 )
 
 // publish stages, publishes and verifies partitions.
@@ -229,12 +231,20 @@ func TestPublishingAgainChangesNothing(t *testing.T) {
 
 func TestVerificationNoticesWhatIsWrong(t *testing.T) {
 	t.Parallel()
+	reasons := map[string]string{
+		"a row too many": "11 rows are published, 10 were staged", "a row too few": "9 rows are published", "nothing": "0 rows are published",
+		"a class of too few": "a published class holds 0 people, the policy asks for 3",
+		"an identifier":      "1 published values hold a direct identifier",
+		"an e-mail address":  "1 published values hold a direct identifier",
+	}
 	for name, damage := range map[string]string{
 		"a row too many":     "INSERT INTO %s.visits SELECT * FROM %[1]s.visits LIMIT 1",
 		"a row too few":      "ALTER TABLE %s.visits DELETE WHERE ms = 0 SETTINGS mutations_sync = 2",
 		"another value":      "ALTER TABLE %s.visits UPDATE ms = 77, lapse_level = 0 WHERE 1 SETTINGS mutations_sync = 2",
 		"nothing":            "TRUNCATE TABLE %s.visits",
-		"a class of too few": "INSERT INTO %s.visits SELECT * REPLACE ('/secret' AS page) FROM %[1]s.visits LIMIT 1",
+		"a class of too few": "INSERT INTO %s.visits SELECT * REPLACE ('/secret' AS page) FROM %[1]s.visits LIMIT 2", // k-1 rows
+		"an identifier":      "INSERT INTO %s.visits SELECT * REPLACE ('/people/u1' AS page) FROM %[1]s.visits LIMIT 3",
+		"an e-mail address":  "INSERT INTO %s.visits SELECT * REPLACE ('jane%%40example.org' AS country) FROM %[1]s.visits LIMIT 3",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -262,6 +272,9 @@ func TestVerificationNoticesWhatIsWrong(t *testing.T) {
 			if !errors.Is(err, sinks.ErrVerification) || !staged.Publications()[0].VerifiedAt.IsZero() {
 				t.Errorf("verified all the same: %v", err)
 			}
+			if want := reasons[name]; err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("the error does not say %q: %v", want, err)
+			}
 		})
 	}
 }
@@ -283,4 +296,91 @@ func TestPublicationsAreRemembered(t *testing.T) {
 	if len(got) != 1 || g.Step != pub.Step || g.K != pub.K || g.Published != 3 || g.Query != pub.Query || !g.DroppedAt.IsZero() || g.VerifiedAt.IsZero() {
 		t.Errorf("%+v", got)
 	}
+}
+
+// What is published of a day is replaced as a whole, whatever has become of it.
+func TestPublishingAgainReplacesWhatWasThere(t *testing.T) {
+	t.Parallel()
+	s, o := store(t)
+	insert(t, s, 1, []visit{
+		{user: "a", path: "/p"}, {user: "b", path: "/p"}, {user: "c", path: "/p"},
+		{day: 1, user: "a", path: "/q"}, {day: 1, user: "b", path: "/q"}, {day: 1, user: "c", path: "/q"},
+	})
+	publish(t, s, day(0), day(1))
+	execute(t, o, statement(o, "INSERT INTO {published}.visits SELECT * REPLACE ('/planted' AS page) FROM {published}.visits"))
+	execute(t, o, statement(o, "ALTER TABLE {published}.visits DELETE WHERE page = '/p' SETTINGS mutations_sync = 2"))
+	publish(t, s, day(0))
+	const pages = "SELECT toString(day), page, count() FROM visits GROUP BY ALL ORDER BY ALL"
+	if got, want := fmt.Sprint(query(t, o, pages)), "[[2024-01-01 /p 3] [2024-01-02 /planted 3] [2024-01-02 /q 3]]"; got != want {
+		t.Errorf("published %s, want %s", got, want)
+	}
+	// With one person fewer there is no class left: nothing may stay of the day.
+	execute(t, o, statement(o, "ALTER TABLE {personal}.visits DELETE WHERE user = 'c' SETTINGS mutations_sync = 2"))
+	if p := publish(t, s, day(1))[day(1)]; p.Published != 0 || p.Suppressed != 2 {
+		t.Errorf("%d published, %d suppressed", p.Published, p.Suppressed)
+	}
+	if got, want := fmt.Sprint(query(t, o, pages)), "[[2024-01-01 /p 3]]"; got != want {
+		t.Errorf("published %s, want %s", got, want)
+	}
+}
+
+// Another process may finish a day at any moment of this one's work on it. What it
+// has published stays.
+func TestPublicationOutlivesAnotherThatComesTooLate(t *testing.T) {
+	t.Parallel()
+	var rows []visit
+	for i := range 10 {
+		rows = append(rows, visit{user: fmt.Sprint("u", i), path: "/p", country: "GB"}, visit{day: 1, user: fmt.Sprint("u", i), path: "/p", country: "GB"})
+	}
+	for _, moment := range []string{"create_stage", "find_taint", "hash_rows", "find_classes", "stage_rows", "count_personal", "count_stage", "publish_partition", "verify_classes"} {
+		t.Run(moment, func(t *testing.T) {
+			t.Parallel()
+			first, o := store(t)
+			insert(t, first, 1, rows)
+			drop := func() {
+				publish(t, first, day(0), day(1))
+				if _, err := first.Drop(t.Context(), "visits", []sinks.Partition{day(0)}); err != nil {
+					t.Error(err)
+				}
+			}
+			second := traced(t, o, moment, drop)
+			staged, err := second.Stage(t.Context(), "visits", []sinks.Partition{day(0), day(1)})
+			if err == nil {
+				for _, p := range []sinks.Partition{day(0), day(1)} {
+					err = errors.Join(err, staged.Publish(t.Context(), p))
+				}
+				err = errors.Join(err, staged.Verify(t.Context()), staged.Discard(t.Context()))
+			}
+			if moment != "verify_classes" && !errors.Is(err, sinks.ErrConflict) || errors.Is(err, sinks.ErrVerification) {
+				t.Errorf("the conflict went unnoticed: %v", err)
+			}
+			if got, want := fmt.Sprint(query(t, o, "SELECT toString(day), page, count() FROM visits GROUP BY ALL ORDER BY ALL")), "[[2024-01-01 /p 10] [2024-01-02 /p 10]]"; got != want {
+				t.Errorf("published %s, want %s", got, want)
+			}
+		})
+	}
+}
+
+// traced opens a store that does something once, after the first statement of a name.
+func traced(t *testing.T, o clickhouse.Options, statement string, then func()) *clickhouse.Store {
+	t.Helper()
+	o.Policy = sinktest.Policy(t, []byte(visits))
+	done := false
+	o.Trace = func(name string, _ time.Duration) {
+		if name == statement && !done {
+			done = true
+			then()
+		}
+	}
+	s, err := clickhouse.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = s.Close()
+		if !done {
+			t.Errorf("there was no statement %s", statement)
+		}
+	})
+	return s
 }
