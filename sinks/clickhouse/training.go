@@ -24,6 +24,9 @@ func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.Train
 	for r, before := range cutoffs {
 		rules = append(rules, rule{string(r), milliseconds(before)})
 	}
+	if len(rules) == 0 {
+		return nil, nil
+	}
 	slices.SortFunc(rules, func(a, b rule) int { return slices.Compare([]byte(a.Rule), []byte(b.Rule)) })
 	data := map[string]any{"Control": s.db.Control, "Rules": rules}
 	err = s.query(ctx, "due_items", data, parameters{"now": milliseconds(now)}, func(r driver.Rows) error {

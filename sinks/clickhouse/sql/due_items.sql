@@ -45,7 +45,7 @@ FROM (
         last.2 AS withdrawn,
         [
             ('consent_withdrawn', last.1, withdrawn),
-            ('consent_absent', uploaded_at, NOT withdrawn AND NOT ever_granted),
+            ('consent_absent', uploaded_at, NOT ever_granted),
             ('purpose_completed', if(purposes = 0, uploaded_at, last_completed_at), purposes = done)
         ] AS reasons,
         arrayFirst(r -> r.3 AND r.2 <= multiIf({{range .Rules}}r.1 = {{literal .Rule}}, toDateTime64({{literal .Before}}, 3, 'UTC'), {{end}}toDateTime64(0, 3, 'UTC')), reasons) AS reason,

@@ -1,7 +1,12 @@
 {{- /* What the register says about purged objects: their registrations, and the
-       consents given or withdrawn for them by key. */ -}}
+       consents given or withdrawn for them by key, unless the key has another object. */ -}}
 (
-    kind = 'training_item' AND item IN (SELECT item FROM {{name .Control "tombstones"}})
+    kind = 'training_item' AND item IN ({{template "forgotten_items.sql" .}})
     OR kind = 'training_consent' AND object_key != '' AND object_key IN (
-        SELECT object_key FROM {{name .Control "training"}} WHERE kind = 'training_item' AND item IN (SELECT item FROM {{name .Control "tombstones"}}))
+        SELECT object_key
+        FROM {{name .Control "training"}}
+        WHERE kind = 'training_item'
+        GROUP BY object_key
+        HAVING countIf(item NOT IN ({{template "forgotten_items.sql" .}})) = 0
+    )
 )
