@@ -109,28 +109,28 @@ func nameOf(c Checkpoint, sigs []note.Signature) bool {
 	return true
 }
 
-// openExactly is openCheckpoint for the log's own files: they carry one
+// checkExactly checks one of the log's own files: a checkpoint that carries one
 // signature by each of the keys, in this order, and not a bit else. A base64
 // text has spare bits, so the whole file is compared with what signing writes.
-func openExactly(signed []byte, verifiers ...note.Verifier) (Checkpoint, error) {
-	c, n, err := openCheckpoint(signed, verifiers...)
+func checkExactly(signed []byte, verifiers ...note.Verifier) error {
+	_, n, err := openCheckpoint(signed, verifiers...)
 	if err != nil {
-		return Checkpoint{}, err
+		return err
 	}
 	if len(n.Sigs) != len(verifiers) {
-		return Checkpoint{}, fmt.Errorf("%d signatures by expected keys, want %d", len(n.Sigs), len(verifiers))
+		return fmt.Errorf("%d signatures by expected keys, want %d", len(n.Sigs), len(verifiers))
 	}
 	want := []byte(n.Text + "\n")
 	for i, s := range n.Sigs {
 		if s.Hash != verifiers[i].KeyHash() {
-			return Checkpoint{}, errors.New("signatures out of order")
+			return errors.New("signatures out of order")
 		}
 		want = append(want, "— "+s.Name+" "+canonicalBase64(s.Base64)+"\n"...)
 	}
 	if !bytes.Equal(want, signed) {
-		return Checkpoint{}, errors.New("something other than the log's signatures follows the text")
+		return errors.New("something other than the log's signatures follows the text")
 	}
-	return c, nil
+	return nil
 }
 
 func canonicalBase64(s string) string {

@@ -114,7 +114,7 @@ func (f *Folder) readInto(name string, buffer []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	info, err := file.Stat()
 	if err != nil {
 		return nil, err
@@ -173,7 +173,7 @@ func (f *Folder) Swap(ctx context.Context, name string, old, data []byte, staged
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp) // fails once it has been renamed, which is just as well
+	defer func() { _ = os.Remove(tmp) }() // fails once it has been renamed, which is just as well
 
 	unlock, err := f.fence.lock()
 	if err != nil {

@@ -74,7 +74,7 @@ func (w *writer) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { _ = unlock() }() // the lock ends with its file descriptor even if this fails
 	h, err := w.look(ctx)
 	if err != nil || h.signed == nil {
 		return err

@@ -100,7 +100,7 @@ func (s *S3) get(ctx context.Context, name string) (version, error) {
 	if err != nil {
 		return version{}, s3Error("read", name, err)
 	}
-	defer object.Close()
+	defer func() { _ = object.Close() }()
 	data, err := io.ReadAll(object)
 	if err != nil {
 		return version{}, s3Error("read", name, err)

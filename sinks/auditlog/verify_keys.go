@@ -31,7 +31,7 @@ func (y *yearCheck) checkKeys(ctx context.Context) (trusted bool, err error) {
 		// Its file is one of those that are yet to be written.
 		return y.checkRotation(ctx, y.size(), y.view.name(checkpointName), y.view.signed)
 	}
-	if _, err := openExactly(y.view.signed, signers...); err != nil {
+	if err := checkExactly(y.view.signed, signers...); err != nil {
 		y.problems.add(y.view.name(checkpointName), NoEntry, "%v", err)
 		return false, nil
 	}
@@ -71,7 +71,7 @@ func (y *yearCheck) checkRotation(ctx context.Context, size int64, name string, 
 	}
 	next := y.keyIn(entry)
 	if next != nil {
-		_, err = openExactly(signed, y.key(), next)
+		err = checkExactly(signed, y.key(), next)
 	}
 	switch {
 	case next == nil || err != nil && !agrees(ctx, then, entry):

@@ -158,7 +158,7 @@ func do(ctx context.Context, client *http.Client, method, url string, body []byt
 	if err != nil {
 		return 0, nil, err
 	}
-	defer response.Body.Close()
+	defer func() { _ = response.Body.Close() }()
 	got, err := io.ReadAll(io.LimitReader(response.Body, maxAnchor))
 	return response.StatusCode, got, err
 }

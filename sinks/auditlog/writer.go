@@ -65,7 +65,7 @@ func (w *writer) attempt(ctx context.Context, b batch, committed func(time.Time)
 	if err != nil {
 		return err
 	}
-	defer unlock() // the lock ends with its file descriptor even if this fails
+	defer func() { _ = unlock() }() // the lock ends with its file descriptor even if this fails
 	h, err := w.look(ctx)
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (w *writer) finish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer unlock() // the lock ends with its file descriptor even if this fails
+	defer func() { _ = unlock() }() // the lock ends with its file descriptor even if this fails
 	if !w.unchanged(ctx) {
 		w.head = nil
 		return nil
