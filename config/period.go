@@ -77,6 +77,12 @@ func (p Period) String() string { return p.text }
 // MarshalText implements encoding.TextMarshaler.
 func (p Period) MarshalText() ([]byte, error) { return []byte(p.text), nil }
 
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (p *Period) UnmarshalText(text []byte) (err error) {
+	*p, err = ParsePeriod(string(text))
+	return err
+}
+
 // UnmarshalYAML implements yaml.NodeUnmarshaler.
 func (p *Period) UnmarshalYAML(node ast.Node) error {
 	return unmarshalScalar(node, p, ParsePeriod)

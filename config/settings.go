@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,9 +60,39 @@ type EngineSettings struct {
 
 // AuditSettings say where the audit log is and with which key it is signed.
 type AuditSettings struct {
-	Dir       string `yaml:"dir,omitempty" env:"DIR"`               // default: audit in DataDir
-	KeyFile   string `yaml:"key_file,omitempty" env:"KEY_FILE"`     // default: audit.key in DataDir
-	PublicKey string `yaml:"public_key,omitempty" env:"PUBLIC_KEY"` // default: KeyFile with .pub behind it
+	Dir string          `yaml:"dir,omitempty" env:"DIR"` // default: audit in DataDir
+	S3  AuditS3Settings `yaml:"s3,omitempty" envPrefix:"S3_"`
+	// KeyFile holds the private key; audit.key in DataDir by default. Key is the
+	// same as a text, from the environment only.
+	KeyFile string `yaml:"key_file,omitempty" env:"KEY_FILE"`
+	Key     string `yaml:"-" env:"KEY"`
+	// PublicKey is the file with the public key that the log began with: KeyFile
+	// with .pub behind it by default.
+	PublicKey string `yaml:"public_key,omitempty" env:"PUBLIC_KEY"`
+}
+
+// AuditS3Settings say in which bucket the audit log is, in place of a folder. The
+// bucket's server must honour conditional writes (If-Match), and should lock
+// objects.
+type AuditS3Settings struct {
+	// Endpoint is the server's URL, such as https://s3.eu-central-1.amazonaws.com.
+	Endpoint string `yaml:"endpoint" env:"ENDPOINT"`
+	Bucket   string `yaml:"bucket" env:"BUCKET"`
+	Prefix   string `yaml:"prefix,omitempty" env:"PREFIX"` // of the keys; ends in a slash
+	// Region is where the bucket lies, in the policy's words; the policy must allow it.
+	Region    string `yaml:"region" env:"REGION"`
+	Safeguard string `yaml:"safeguard,omitempty" env:"SAFEGUARD"`
+	// SigningRegion is the region's name in requests, such as eu-central-1. The
+	// server is asked for it if it is empty.
+	SigningRegion string `yaml:"signing_region,omitempty" env:"SIGNING_REGION"`
+	// Retention is for how long objects are put under Object Lock, such as P6Y.
+	Retention Period `yaml:"retention,omitempty" env:"RETENTION"`
+	// The credentials come from these files, or the environment, or else from where
+	// the tools of AWS have them.
+	AccessKeyFile string `yaml:"access_key_file,omitempty" env:"ACCESS_KEY_FILE"`
+	SecretKeyFile string `yaml:"secret_key_file,omitempty" env:"SECRET_KEY_FILE"`
+	AccessKey     string `yaml:"-" env:"ACCESS_KEY"`
+	SecretKey     string `yaml:"-" env:"SECRET_KEY"`
 }
 
 // BucketSettings name an object store.
@@ -87,6 +118,9 @@ func LoadSettings(file string) (*Settings, error) {
 	}
 	if err := env.ParseWithOptions(s, env.Options{Prefix: "LAPSE_"}); err != nil {
 		return nil, fmt.Errorf("read settings from the environment: %w", err)
+	}
+	if s.Audit.Dir != "" && s.Audit.S3.Used() {
+		return nil, errors.New("load settings: the audit log lies in one place: give audit.dir or audit.s3, not both")
 	}
 	s.fillIn()
 	return s, nil
@@ -120,7 +154,8 @@ func (s *Settings) readFile(file string) error {
 
 // resolve makes paths of the file independent of the working folder.
 func (s *Settings) resolve(dir string) {
-	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey}
+	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
+		&s.Audit.S3.AccessKeyFile, &s.Audit.S3.SecretKeyFile}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)
 	}
@@ -188,6 +223,7 @@ func (s *Settings) check(r *reporter) {
 			r.fault(at.key("region"), "say in which region the bucket is, such as EEA")
 		}
 	}
+	s.Audit.S3.check(r, root.key("audit").key("s3"))
 	if s.Log.Level != "" && !contains([]string{"debug", "info", "warn", "error"}, s.Log.Level) {
 		r.fault(root.key("log").key("level"), "%q is not a level; use debug, info, warn or error", s.Log.Level)
 	}
@@ -196,6 +232,27 @@ func (s *Settings) check(r *reporter) {
 	}
 	if p := s.ClickHouse.DatabasePrefix; p != "" && !namePattern.MatchString(strings.TrimSuffix(p, "_")) {
 		r.fault(root.key("clickhouse").key("database_prefix"), "%q cannot begin a database's name; use a-z, 0-9 and '_'", p)
+	}
+}
+
+// Used reports whether the audit log is in a bucket.
+func (s *AuditS3Settings) Used() bool { return s.Bucket != "" || s.Endpoint != "" }
+
+func (s *AuditS3Settings) check(r *reporter, at place) {
+	if *s == (AuditS3Settings{}) {
+		return
+	}
+	if u, err := url.Parse(s.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		r.fault(at.key("endpoint"), "say where the object store is, such as https://s3.eu-central-1.amazonaws.com")
+	}
+	if s.Bucket == "" {
+		r.fault(at.key("bucket"), "name the bucket")
+	}
+	if s.Region == "" {
+		r.fault(at.key("region"), "say in which region the bucket is, such as EEA")
+	}
+	if s.Prefix != "" && !strings.HasSuffix(s.Prefix, "/") {
+		r.fault(at.key("prefix"), "a prefix ends in a slash, such as %s/", s.Prefix)
 	}
 }
 
@@ -210,6 +267,9 @@ func (s *Settings) CheckRegions(p *Policy) error {
 			what, region, p.Name, strings.Join(p.Regions.Allowed, ", "), strings.Join(p.Regions.Safeguards, ", "))
 	}
 	errs := refuse("clickhouse", s.ClickHouse.Region, s.ClickHouse.Safeguard)
+	if s.Audit.S3.Used() {
+		errs = errors.Join(errs, refuse("the audit log's bucket", s.Audit.S3.Region, s.Audit.S3.Safeguard))
+	}
 	for _, b := range s.Buckets {
 		errs = errors.Join(errs, refuse("bucket "+b.Name, b.Region, b.Safeguard))
 	}

@@ -20,6 +20,7 @@ import (
 type Runner struct {
 	Policy  *config.Policy
 	Log     sinks.AuditLog
+	Copy    *AuditCopier // nil: none
 	Locks   sinks.Locker
 	History sinks.RunHistory
 	Actor   sinks.Actor
@@ -49,9 +50,9 @@ type Report struct {
 	Outcomes []Outcome     `json:"outcomes,omitempty"`
 }
 
-// ErrAudit means that the audit log could not be written. Nothing happens without
-// it, so the run ends at once.
-var ErrAudit = errors.New("the audit log is not writable")
+// ErrAudit means that the audit log could not be read or written. Nothing happens
+// without it, so the run ends at once.
+var ErrAudit = errors.New("the audit log cannot be written, so nothing more is done")
 
 // Run runs a job for the policy as of a time. A report comes with every error
 // that met single steps; those do not keep others from being done.
@@ -61,6 +62,7 @@ func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (*Report, err
 		return nil, err
 	}
 	defer unlock()
+	defer r.Copy.Follow(ctx)()
 	n := &run{Runner: r, job: job, asOf: asOf.UTC().Truncate(time.Millisecond)}
 	n.report = &Report{Run: sinks.NewID(), Job: job.Kind(), AsOf: n.asOf, Started: time.Now().UTC()}
 	interrupted, err := n.begin(ctx)
@@ -110,7 +112,7 @@ func (n *run) openIntents(ctx context.Context) (open []*sinks.Entry, err error) 
 	ended := map[sinks.ID]bool{}
 	for e, err := range n.Log.Backwards(ctx) {
 		if err != nil {
-			return nil, fmt.Errorf("read the audit log: %w", err)
+			return nil, auditError(ctx, err)
 		}
 		if e.Job != n.job.Kind() {
 			continue
@@ -263,9 +265,17 @@ func (n *run) stamp(e *sinks.Entry, phase sinks.Phase) *sinks.Entry {
 
 func (n *run) append(ctx context.Context, entries ...*sinks.Entry) error {
 	if err := n.Log.Append(ctx, entries...); err != nil {
-		return fmt.Errorf("%w: %w", ErrAudit, err)
+		return auditError(ctx, err)
 	}
 	return nil
+}
+
+// auditError tells a log that cannot be used from a run that is being cancelled.
+func auditError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrAudit, err)
 }
 
 func (n *run) observe(e Event) {

@@ -227,3 +227,31 @@ type AuditLog interface {
 	// stood when it was called. It ends at the first error.
 	Backwards(ctx context.Context) iter.Seq2[*Entry, error]
 }
+
+// AuditRecord is an entry of the audit log in canonical form, with its place.
+type AuditRecord struct {
+	Year  int    // whose log it is in, UTC
+	Index int64  // in that year's log, from 0
+	Entry []byte // canonical JSON (RFC 8785)
+}
+
+// AuditCopy holds the entries of the audit log where they can be searched. It is no
+// evidence: whoever keeps it can change it, and only the log itself is signed.
+//
+// Copying the same entries again has no effect. The entries of a copy that was
+// interrupted, or of two at once, are there or not, by their place.
+type AuditCopy interface {
+	// FirstMissing returns a place up to which the copy is without a gap: if all
+	// entries from there on are copied, none is missing.
+	FirstMissing(ctx context.Context) (year int, index int64, err error)
+	CopyEntries(ctx context.Context, records []AuditRecord) error
+	// CopiedEntries yields what the copy holds, in the order of the places, with
+	// whether the columns to search by agree with the entry they stand beside.
+	CopiedEntries(ctx context.Context) iter.Seq2[CopiedEntry, error]
+}
+
+// CopiedEntry is an entry as a copy of the audit log holds it.
+type CopiedEntry struct {
+	AuditRecord
+	Consistent bool
+}

@@ -187,7 +187,11 @@ func (d *demo) verify(ctx context.Context) (*auditlog.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	return auditlog.Verify(ctx, auditlog.ReadFolder(d.settings.AuditDir()), key, auditlog.VerifyOptions{})
+	files, err := d.auditFiles("")
+	if err != nil {
+		return nil, err
+	}
+	return auditlog.Verify(ctx, files, key, auditlog.VerifyOptions{})
 }
 
 // conclude says what there is to look at.

@@ -19,7 +19,7 @@ const (
 	exitPartial     = 4 // some steps failed, others were done
 	exitOverdue     = 5 // something due was left undone
 	exitAudit       = 6 // the audit log cannot be written: nothing was done
-	exitNotVerified = 7 // the audit log does not verify
+	exitNotVerified = 7 // the audit log, a proof from it or its copy does not verify
 	exitInterrupted = 130
 )
 
@@ -41,7 +41,7 @@ func exitCode(err error) int {
 		return exitSuccess
 	case errors.As(err, &usage), errors.As(err, &fault):
 		return exitUsage
-	case errors.Is(err, auditlog.ErrNotVerified):
+	case errors.Is(err, auditlog.ErrNotVerified), errors.Is(err, errCopyDiffers), errors.Is(err, errNotProved):
 		return exitNotVerified
 	case errors.Is(err, jobs.ErrAudit):
 		return exitAudit

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/facesoft/lapse/config"
-	"github.com/facesoft/lapse/sinks/auditlog"
 )
 
 func (a *app) initCommand() *cobra.Command {
@@ -78,22 +77,7 @@ func (a *app) makeKey(s *config.Settings, logName string) error {
 		return nil
 	}
 	if logName == "" {
-		host, err := os.Hostname()
-		if err != nil || host == "" {
-			host = "localhost"
-		}
-		logName = host + "/lapse"
+		logName = defaultLogName()
 	}
-	key, err := auditlog.NewKey(logName)
-	if err != nil {
-		return usageError{err}
-	}
-	if err := os.MkdirAll(filepath.Dir(s.AuditKeyFile()), 0o700); err != nil {
-		return fmt.Errorf("start installation: %w", err)
-	}
-	if err := key.Save(s.AuditKeyFile()); err != nil {
-		return err
-	}
-	a.say("%s and %s.pub written", s.AuditKeyFile(), s.AuditKeyFile())
-	return nil
+	return a.newKey(s.AuditKeyFile(), logName)
 }

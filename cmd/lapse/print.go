@@ -18,6 +18,15 @@ func (a *app) printJSON(v any) error {
 	return e.Encode(v)
 }
 
+// tell says how a command ended: v for programs, a line for a person.
+func (a *app) tell(v any, format string, args ...any) error {
+	if a.output == "json" {
+		return a.printJSON(v)
+	}
+	a.say(format, args...)
+	return nil
+}
+
 // printTable writes rows under headings: a table on a terminal, tab-separated
 // lines elsewhere.
 func (a *app) printTable(headings []string, rows [][]any) {
@@ -27,15 +36,17 @@ func (a *app) printTable(headings []string, rows [][]any) {
 func writeTable(w io.Writer, headings []string, rows [][]any) {
 	t := table.NewWriter()
 	t.SetOutputMirror(w)
-	header := make(table.Row, len(headings))
+	var header table.Row
 	var columns []table.ColumnConfig
 	for i, h := range headings {
-		header[i] = h
+		header = append(header, h)
 		if len(rows) > 0 && isNumber(rows[0][i]) {
 			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
 		}
 	}
-	t.AppendHeader(header)
+	if len(header) > 0 { // it has none where a table goes on
+		t.AppendHeader(header)
+	}
 	for _, r := range rows {
 		shown := make(table.Row, len(r))
 		for i, v := range r {

@@ -63,7 +63,7 @@ Exit codes:
   4  some steps failed, the others were done
   5  something that is due was left undone
   6  the audit log cannot be written, so nothing was done
-  7  the audit log does not verify`,
+  7  the audit log, a proof from it or its copy does not verify`,
 		Example: `  lapse demo                            # see it work on made-up data
   lapse init                            # start an installation in this folder
   lapse run ingest access.log           # take a web server's log in

@@ -67,7 +67,7 @@ func (a *app) status(ctx context.Context, at string) error {
 	if r.Runs, err = i.store.LastRuns(ctx); err != nil {
 		return err
 	}
-	if r.Audit, err = auditState(ctx, i.settings.AuditDir()); err != nil {
+	if r.Audit, err = a.auditState(ctx); err != nil {
 		return err
 	}
 	return a.printStatus(r)
@@ -97,8 +97,12 @@ func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Ti
 }
 
 // auditState reads the newest checkpoint; a log that has not begun is no error.
-func auditState(ctx context.Context, dir string) (auditStatus, error) {
-	_, c, err := auditlog.Newest(ctx, auditlog.ReadFolder(dir))
+func (a *app) auditState(ctx context.Context) (auditStatus, error) {
+	files, err := a.auditFiles("")
+	if err != nil {
+		return auditStatus{}, err
+	}
+	_, c, err := auditlog.Newest(ctx, files)
 	if errors.Is(err, auditlog.ErrNoLog) {
 		return auditStatus{}, nil
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime/debug"
@@ -32,6 +33,7 @@ type installation struct {
 	engine   *engine.Engine // nil where a server is used
 	store    *clickhouse.Store
 	log      *auditlog.Log // nil where a command only reads
+	copier   *jobs.AuditCopier
 	locks    filelock.Locks
 	buckets  map[string]sinks.Bucket
 	closers  []func() error
@@ -152,22 +154,27 @@ func fromDSN(o *clickhouse.Options, dsn, passwordFile string) error {
 
 // openLog opens the audit log for writing.
 func (i *installation) openLog(ctx context.Context) error {
-	key, err := auditlog.LoadKey(i.settings.AuditKeyFile())
-	if errors.Is(err, fs.ErrNotExist) {
-		return usageError{fmt.Errorf("there is no audit key in %s; make one with 'lapse init'", i.settings.AuditKeyFile())}
-	}
+	files, err := i.app.auditFiles("")
 	if err != nil {
-		return fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+		return err
 	}
-	folder, err := auditlog.OpenFolder(i.settings.AuditDir())
-	if err != nil {
-		return fmt.Errorf("%w: %w", jobs.ErrAudit, err)
-	}
-	if i.log, err = auditlog.Open(ctx, folder, key, time.Now); err != nil {
-		return fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+	if i.log, err = i.app.openAuditLog(ctx); err != nil {
+		return err
 	}
 	i.closers = append(i.closers, i.log.Close)
+	i.copier = i.auditCopier(files)
 	return nil
+}
+
+// auditCopier keeps the copy of the audit log in ClickHouse.
+func (i *installation) auditCopier(files auditlog.Files) *jobs.AuditCopier {
+	return &jobs.AuditCopier{
+		Entries: func(ctx context.Context, year int, index int64) iter.Seq2[sinks.AuditRecord, error] {
+			return auditlog.Encoded(ctx, files, year, index)
+		},
+		Copy: i.store,
+		Warn: func(err error) { i.app.log.Warn("the audit log's copy for search is behind", "error", err) },
+	}
 }
 
 // Close closes what was opened, the last first.
@@ -183,7 +190,7 @@ func (i *installation) Close() error {
 // runner returns the runner for this installation's jobs.
 func (i *installation) runner(actor sinks.Actor, observe func(jobs.Event)) *jobs.Runner {
 	return &jobs.Runner{
-		Policy: i.policy, Log: i.log, Locks: i.locks, History: i.store,
+		Policy: i.policy, Log: i.log, Copy: i.copier, Locks: i.locks, History: i.store,
 		Actor: actor, Program: version(), Observe: observe,
 	}
 }

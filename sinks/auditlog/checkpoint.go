@@ -19,10 +19,10 @@ import (
 // https://c2sp.org/tlog-checkpoint. Its origin is the log's name, a slash and
 // the year, as in "example.com/audit/2026".
 type Checkpoint struct {
-	Log  string // the log's name, which is also its keys' name
-	Year int    // UTC
-	Size int64  // number of entries
-	Root tlog.Hash
+	Log  string    `json:"log"`  // the log's name, which is also its keys' name
+	Year int       `json:"year"` // UTC
+	Size int64     `json:"size"` // number of entries
+	Root tlog.Hash `json:"root"`
 }
 
 // Head returns what of a checkpoint goes into an entry.

@@ -16,8 +16,8 @@ import (
 // Position is the place of an entry: the year of its log, and its index there.
 // Its text form is "2026/123".
 type Position struct {
-	Year  int
-	Index int64
+	Year  int   `json:"year"` // UTC
+	Index int64 `json:"index"`
 }
 
 func (p Position) String() string { return yearName(p.Year) + "/" + strconv.FormatInt(p.Index, 10) }

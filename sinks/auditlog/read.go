@@ -16,7 +16,7 @@ import (
 // Record is an entry with its place in the log.
 type Record struct {
 	Position
-	Entry *sinks.Entry
+	Entry *sinks.Entry `json:"entry"`
 }
 
 // Filter selects entries. What is zero selects all.
@@ -112,6 +112,44 @@ func Entries(ctx context.Context, files Files, filter Filter) iter.Seq2[Record, 
 			yield(Record{}, fmt.Errorf("read audit log: %w", err))
 		}
 	}
+}
+
+// Encoded yields the entries from a place on in their canonical form, oldest
+// first, as they stand when the iteration begins: for copying them. It ends at the
+// first error. It trusts the store.
+func Encoded(ctx context.Context, files Files, year int, index int64) iter.Seq2[sinks.AuditRecord, error] {
+	return func(yield func(sinks.AuditRecord, error) bool) {
+		opened, err := views(ctx, files)
+		for _, v := range opened {
+			if v.checkpoint.Year < year {
+				continue
+			}
+			if more := v.yieldEncoded(ctx, index, yield); !more {
+				return
+			}
+			index = 0
+		}
+		if err != nil {
+			yield(sinks.AuditRecord{}, fmt.Errorf("read audit log: %w", err))
+		}
+	}
+}
+
+func (v *view) yieldEncoded(ctx context.Context, index int64, yield func(sinks.AuditRecord, error) bool) bool {
+	for index < v.checkpoint.Size {
+		entries, err := v.bundle(ctx, index/tileWidth)
+		if err != nil {
+			yield(sinks.AuditRecord{}, fmt.Errorf("read audit log: %w", err))
+			return false
+		}
+		for _, e := range entries[index%tileWidth:] {
+			if !yield(sinks.AuditRecord{Year: v.checkpoint.Year, Index: index, Entry: e}, nil) {
+				return false
+			}
+			index++
+		}
+	}
+	return true
 }
 
 func (v *view) yield(ctx context.Context, filter Filter, yield func(Record, error) bool) bool {

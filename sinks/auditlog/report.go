@@ -16,37 +16,37 @@ const maxListed = 1000
 
 // Report is the result of Verify.
 type Report struct {
-	Years     []YearReport
-	Entries   int64
-	Intents   int64
-	Outcomes  int64
-	Keys      []string   // the keys in the order of their rotations, as VerifierKey writes them
-	Anchors   int        // anchors the log is consistent with
-	OpenSteps int64      // intents without an outcome after them: no error, but work interrupted
-	Open      []OpenStep // the first of them
-	Staged    int64      // newest entries whose tiles are yet to be written by the next Append
-	Leftovers []string   // files of batches that were never committed, which prove nothing
-	Failures  int64      // number of problems
-	Problems  []Problem  // the first of them
+	Years     []YearReport `json:"years"`
+	Entries   int64        `json:"entries"`
+	Intents   int64        `json:"intents"`
+	Outcomes  int64        `json:"outcomes"`
+	Keys      []string     `json:"keys"`                // in the order of their rotations, as VerifierKey writes them
+	Anchors   int          `json:"anchors"`             // anchors the log is consistent with
+	OpenSteps int64        `json:"open_steps"`          // intents without an outcome after them: no error, but work interrupted
+	Open      []OpenStep   `json:"open,omitempty"`      // the first of them
+	Staged    int64        `json:"staged"`              // newest entries whose tiles are yet to be written by the next Append
+	Leftovers []string     `json:"leftovers,omitempty"` // files of batches that were never committed, which prove nothing
+	Failures  int64        `json:"failures"`            // number of problems
+	Problems  []Problem    `json:"problems,omitempty"`  // the first of them
 }
 
 // YearReport is what was verified of one year.
 type YearReport struct {
 	Checkpoint
-	Closed bool // another year has been, or is about to be, begun
+	Closed bool `json:"closed"` // another year has been, or is about to be, begun
 }
 
 // OpenStep is an intent without a later outcome of the same step.
 type OpenStep struct {
 	Position
-	Step sinks.ID
+	Step sinks.ID `json:"step"`
 }
 
 // Problem says what is wrong, and where.
 type Problem struct {
-	File   string // relative to the log's directory, or the name of an anchor
-	Entry  int64  // index of the entry in the year's log, or NoEntry
-	Reason string
+	File   string `json:"file"`  // relative to the log's directory, or the name of an anchor
+	Entry  int64  `json:"entry"` // index of the entry in the year's log, or NoEntry
+	Reason string `json:"reason"`
 }
 
 // NoEntry stands for a problem that is not one entry's.

@@ -37,6 +37,9 @@ var vocabularies = map[reflect.Type][]string{
 		sinks.ErrorSourceMissing, sinks.ErrorInterrupted, sinks.ErrorInternal),
 }
 
+// Actions returns the words for what an entry can be about, in lexical order.
+func Actions() []string { return slices.Clone(vocabularies[reflect.TypeFor[sinks.Action]()]) }
+
 // words returns a vocabulary in lexical order.
 func words[T ~string](list ...T) []string {
 	sorted := make([]string, len(list))

@@ -18,8 +18,9 @@ import (
 // signaturePrefix begins a signature line of https://c2sp.org/signed-note.
 const signaturePrefix = "— "
 
-// maxAnchor is more than a checkpoint ever has, in bytes.
-const maxAnchor = 64 << 10
+// maxFetched bounds what is read of a server's answer, in bytes. A century of
+// daily anchors has less.
+const maxFetched = 16 << 20
 
 // AddAnchor appends the log's newest checkpoint to a file of anchors, which it
 // makes if there is none, durably. To be called once a day, for a file that lies
@@ -159,7 +160,7 @@ func do(ctx context.Context, client *http.Client, method, url string, body []byt
 		return 0, nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	got, err := io.ReadAll(io.LimitReader(response.Body, maxAnchor))
+	got, err := io.ReadAll(io.LimitReader(response.Body, maxFetched+1))
 	return response.StatusCode, got, err
 }
 
@@ -171,14 +172,33 @@ func LoadAnchors(path string) ([]Anchor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load anchors: %w", err)
 	}
+	return parseAnchors(path, b)
+}
+
+// FetchAnchors is LoadAnchors for what lies at a URL: an anchor that PutAnchor has
+// put there, or a whole file of them. Errors contain the URL.
+func FetchAnchors(ctx context.Context, client *http.Client, url string) ([]Anchor, error) {
+	status, b, err := do(ctx, client, http.MethodGet, url, nil)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s: the server answered with status %d", url, status)
+	}
+	if err == nil && len(b) > maxFetched {
+		err = fmt.Errorf("%s: is larger than %d MiB", url, maxFetched>>20)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("load anchors: %w", err)
+	}
+	return parseAnchors(url, b)
+}
+
+func parseAnchors(name string, b []byte) ([]Anchor, error) {
 	var anchors []Anchor
 	for rest := string(b); rest != ""; {
 		end := anchorEnd(rest)
 		if end < 0 {
-			return nil, fmt.Errorf("load anchors: %s: checkpoint %d is not a signed note", path, len(anchors)+1)
+			return nil, fmt.Errorf("load anchors: %s: checkpoint %d is not a signed note", name, len(anchors)+1)
 		}
-		name := fmt.Sprintf("%s, checkpoint %d", path, len(anchors)+1)
-		anchors = append(anchors, Anchor{name, []byte(rest[:end])})
+		anchors = append(anchors, Anchor{fmt.Sprintf("%s, checkpoint %d", name, len(anchors)+1), []byte(rest[:end])})
 		rest = rest[end:]
 	}
 	return anchors, nil

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/jobs"
+	"github.com/facesoft/lapse/sinks/auditlog"
+)
+
+// credentialTimeout bounds the wait for the service of a cloud that hands out
+// credentials to its machines, where there may be none.
+const credentialTimeout = 5 * time.Second
+
+// auditFiles opens the audit log for reading: the folder of the flags, or the
+// bucket or folder of the settings. Nothing is written there.
+func (a *app) auditFiles(dir string) (auditlog.Files, error) {
+	switch {
+	case dir == "" && a.settings.Audit.S3.Used():
+		return auditBucket(&a.settings.Audit.S3)
+	case dir == "":
+		return auditlog.ReadFolder(a.settings.AuditDir()), nil
+	}
+	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
+		return nil, usageError{fmt.Errorf("--dir: %s is not a folder", dir)}
+	}
+	return auditlog.ReadFolder(dir), nil
+}
+
+// auditStore opens the place of the audit log for writing.
+func (a *app) auditStore() (auditlog.Store, error) {
+	if a.settings.Audit.S3.Used() {
+		return auditBucket(&a.settings.Audit.S3)
+	}
+	return auditlog.OpenFolder(a.settings.AuditDir())
+}
+
+func auditBucket(s *config.AuditS3Settings) (*auditlog.S3, error) {
+	endpoint, err := url.Parse(s.Endpoint)
+	if err != nil || endpoint.Host == "" {
+		return nil, usageError{errors.New("audit.s3.endpoint: say where the object store is, such as https://s3.eu-central-1.amazonaws.com")}
+	}
+	access, err := secretOf("audit.s3.access_key_file", s.AccessKey, s.AccessKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	secret, err := secretOf("audit.s3.secret_key_file", s.SecretKey, s.SecretKeyFile)
+	if err != nil {
+		return nil, err
+	}
+	o := auditlog.S3Options{
+		Endpoint: endpoint.Host, PlainHTTP: endpoint.Scheme == "http", Region: s.SigningRegion,
+		Bucket: s.Bucket, Prefix: s.Prefix,
+		Credentials: credentials.NewStaticV4(access, secret, ""),
+	}
+	if access == "" && secret == "" {
+		o.Credentials = credentials.NewChainCredentials([]credentials.Provider{
+			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{},
+			&credentials.IAM{Client: &http.Client{Timeout: credentialTimeout}},
+		})
+	}
+	if now := time.Now(); !s.Retention.IsZero() {
+		o.Retention = s.Retention.After(now, time.UTC).Sub(now)
+	}
+	bucket, err := auditlog.NewS3(o, time.Now)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return bucket, nil
+}
+
+// secretOf returns a secret that the environment or a file holds.
+func secretOf(setting, text, file string) (string, error) {
+	if text != "" || file == "" {
+		return text, nil
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", usageError{fmt.Errorf("%s: %w", setting, err)}
+	}
+	return strings.TrimRight(string(b), "\r\n"), nil
+}
+
+// openAuditLog opens the audit log for writing, and completes a rotation of its
+// key that was interrupted.
+func (a *app) openAuditLog(ctx context.Context) (*auditlog.Log, error) {
+	key, err := a.auditKey()
+	if err != nil {
+		return nil, err
+	}
+	store, err := a.auditStore()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+	}
+	log, err := auditlog.Open(ctx, store, key, time.Now)
+	if errors.Is(err, auditlog.ErrKeyRotated) || errors.Is(err, auditlog.ErrWrongKey) {
+		if next, failed := auditlog.LoadKey(a.nextKeyFile()); failed == nil && a.settings.Audit.Key == "" {
+			if log, err = auditlog.Open(ctx, store, next, time.Now); err == nil {
+				err = a.installKey(next)
+			}
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+	}
+	return log, nil
+}
+
+// auditKey returns the key that signs the audit log, from the environment or from
+// its file.
+func (a *app) auditKey() (*auditlog.PrivateKey, error) {
+	if a.settings.Audit.Key != "" {
+		key, err := auditlog.ParseKey(a.settings.Audit.Key)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("LAPSE_AUDIT_KEY: %w", err)}
+		}
+		return key, nil
+	}
+	key, err := auditlog.LoadKey(a.settings.AuditKeyFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, usageError{fmt.Errorf("there is no audit key in %s; make one with 'lapse init' or 'lapse audit key new'", a.settings.AuditKeyFile())}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", jobs.ErrAudit, err)
+	}
+	return key, nil
+}
+
+// firstPublicKey returns the public key that the log began with: of a file, that of
+// the settings, or while there is none, the public half of the environment's key.
+func (a *app) firstPublicKey(file string) (*auditlog.Verifier, error) {
+	own := a.settings.Audit.Key
+	if file != "" {
+		own = ""
+	} else {
+		file = a.settings.AuditPublicKey()
+	}
+	key, err := auditlog.LoadVerifier(file)
+	if errors.Is(err, fs.ErrNotExist) && own != "" {
+		key, err = publicHalf(own)
+	}
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%w; name the file of the log's public key with --key", err)}
+	}
+	return key, nil
+}
+
+func publicHalf(secret string) (*auditlog.Verifier, error) {
+	key, err := auditlog.ParseKey(secret)
+	if err != nil {
+		return nil, err
+	}
+	return auditlog.ParseVerifier(key.VerifierKey())
+}

@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "audit"}} (year, position, entry)
