@@ -26,15 +26,12 @@ const credentialTimeout = 5 * time.Second
 // bucket or folder of the settings. Nothing is written there.
 func (a *app) auditFiles(dir string) (auditlog.Files, error) {
 	switch {
-	case dir == "" && a.settings.Audit.S3.Used():
+	case dir != "":
+		return auditlog.ReadFolder(dir), nil
+	case a.settings.Audit.S3.Used():
 		return auditBucket(&a.settings.Audit.S3)
-	case dir == "":
-		return auditlog.ReadFolder(a.settings.AuditDir()), nil
 	}
-	if info, err := os.Stat(dir); err != nil || !info.IsDir() {
-		return nil, usageError{fmt.Errorf("--dir: %s is not a folder", dir)}
-	}
-	return auditlog.ReadFolder(dir), nil
+	return auditlog.ReadFolder(a.settings.AuditDir()), nil
 }
 
 // auditStore opens the place of the audit log for writing.

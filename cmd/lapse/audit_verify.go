@@ -167,7 +167,10 @@ func (a *app) printVerdict(v *auditVerdict) error {
 		a.say("NOT VERIFIED: %d problems", v.Failures)
 		return nil
 	}
-	a.say("verified: %d entries, %d intents, %d outcomes; %d earlier checkpoints are states of this log", v.Entries, v.Intents, v.Outcomes, v.Anchors)
+	if v.Anchors > 0 {
+		a.say("continues %d earlier checkpoints", v.Anchors)
+	}
+	a.say("verified: %d entries, %d intents, %d outcomes", v.Entries, v.Intents, v.Outcomes)
 	return nil
 }
 

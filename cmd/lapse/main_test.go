@@ -14,7 +14,7 @@ import (
 // scripts run it under the name lapse.
 func TestMain(m *testing.M) {
 	engine.RunIfKeeper()
-	testscript.Main(m, map[string]func(){"lapse": main})
+	testscript.Main(m, programs)
 }
 
 // TestScripts runs the scripts of testdata/script: what a newcomer types, and what

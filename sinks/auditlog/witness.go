@@ -13,6 +13,8 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/facesoft/lapse/sinks"
 )
 
 // signaturePrefix begins a signature line of https://c2sp.org/signed-note.
@@ -157,7 +159,7 @@ func do(ctx context.Context, client *http.Client, method, url string, body []byt
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return 0, nil, err
+		return 0, nil, fmt.Errorf("%w: %w", sinks.ErrUnavailable, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	got, err := io.ReadAll(io.LimitReader(response.Body, maxFetched+1))
