@@ -58,10 +58,14 @@ type EngineSettings struct {
 	Library string `yaml:"library,omitempty" env:"LIBRARY"`
 }
 
-// AuditSettings say where the audit log is and with which key it is signed.
+// AuditSettings say where the audit log is and with which key it is signed. It is
+// a folder unless a bucket is named.
 type AuditSettings struct {
 	Dir string          `yaml:"dir,omitempty" env:"DIR"` // default: audit in DataDir
 	S3  AuditS3Settings `yaml:"s3,omitempty" envPrefix:"S3_"`
+	// Region is where the bucket lies, in the policy's words; the policy must allow it.
+	Region    string `yaml:"region,omitempty" env:"REGION"`
+	Safeguard string `yaml:"safeguard,omitempty" env:"SAFEGUARD"`
 	// KeyFile holds the private key; audit.key in DataDir by default. Key is the
 	// same as a text, from the environment only.
 	KeyFile string `yaml:"key_file,omitempty" env:"KEY_FILE"`
@@ -71,28 +75,25 @@ type AuditSettings struct {
 	PublicKey string `yaml:"public_key,omitempty" env:"PUBLIC_KEY"`
 }
 
-// AuditS3Settings say in which bucket the audit log is, in place of a folder. The
-// bucket's server must honour conditional writes (If-Match), and should lock
-// objects.
+// AuditS3Settings say how the audit log's bucket is reached through the S3 API. Its
+// store must honour conditional writes (If-Match), and should lock objects.
 type AuditS3Settings struct {
-	// Endpoint is the server's URL, such as https://s3.eu-central-1.amazonaws.com.
+	// Endpoint is the store's address, such as https://s3.eu-west-1.amazonaws.com.
 	Endpoint string `yaml:"endpoint" env:"ENDPOINT"`
 	Bucket   string `yaml:"bucket" env:"BUCKET"`
-	Prefix   string `yaml:"prefix,omitempty" env:"PREFIX"` // of the keys; ends in a slash
-	// Region is where the bucket lies, in the policy's words; the policy must allow it.
-	Region    string `yaml:"region" env:"REGION"`
-	Safeguard string `yaml:"safeguard,omitempty" env:"SAFEGUARD"`
-	// SigningRegion is the region's name in requests, such as eu-central-1. The
-	// server is asked for it if it is empty.
-	SigningRegion string `yaml:"signing_region,omitempty" env:"SIGNING_REGION"`
-	// Retention is for how long objects are put under Object Lock, such as P6Y.
+	Prefix   string `yaml:"prefix,omitempty" env:"PREFIX"` // of the objects' keys; ends in a slash
+	// Region is the store's own name for the place, such as eu-west-1, for which
+	// requests are signed. If it is empty the store is asked.
+	Region string `yaml:"region,omitempty" env:"REGION"`
+	// CredentialsFile has the format of ~/.aws/credentials. If it is empty they are
+	// taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from
+	// ~/.aws/credentials, or from the role of the machine or the pod.
+	CredentialsFile string `yaml:"credentials_file,omitempty" env:"CREDENTIALS_FILE"`
+	// Profile is the part of the file to use; default if empty.
+	Profile string `yaml:"profile,omitempty" env:"PROFILE"`
+	// Retention is for how long objects are put under Object Lock, such as P6Y;
+	// they are not if it is empty.
 	Retention Period `yaml:"retention,omitempty" env:"RETENTION"`
-	// The credentials come from these files, or the environment, or else from where
-	// the tools of AWS have them.
-	AccessKeyFile string `yaml:"access_key_file,omitempty" env:"ACCESS_KEY_FILE"`
-	SecretKeyFile string `yaml:"secret_key_file,omitempty" env:"SECRET_KEY_FILE"`
-	AccessKey     string `yaml:"-" env:"ACCESS_KEY"`
-	SecretKey     string `yaml:"-" env:"SECRET_KEY"`
 }
 
 // BucketSettings name an object store.
@@ -119,8 +120,8 @@ func LoadSettings(file string) (*Settings, error) {
 	if err := env.ParseWithOptions(s, env.Options{Prefix: "LAPSE_"}); err != nil {
 		return nil, fmt.Errorf("read settings from the environment: %w", err)
 	}
-	if s.Audit.Dir != "" && s.Audit.S3.Used() {
-		return nil, errors.New("load settings: the audit log lies in one place: give audit.dir or audit.s3, not both")
+	if s.Audit.Dir != "" && s.Audit.InBucket() {
+		return nil, errors.New("load settings: the audit log is a folder (audit.dir) or in an object store (audit.s3): remove one of the two, in the file or the environment")
 	}
 	s.fillIn()
 	return s, nil
@@ -155,7 +156,7 @@ func (s *Settings) readFile(file string) error {
 // resolve makes paths of the file independent of the working folder.
 func (s *Settings) resolve(dir string) {
 	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
-		&s.Audit.S3.AccessKeyFile, &s.Audit.S3.SecretKeyFile}
+		&s.Audit.S3.CredentialsFile}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)
 	}
@@ -223,7 +224,7 @@ func (s *Settings) check(r *reporter) {
 			r.fault(at.key("region"), "say in which region the bucket is, such as EEA")
 		}
 	}
-	s.Audit.S3.check(r, root.key("audit").key("s3"))
+	s.Audit.check(r, root.key("audit"))
 	if s.Log.Level != "" && !contains([]string{"debug", "info", "warn", "error"}, s.Log.Level) {
 		r.fault(root.key("log").key("level"), "%q is not a level; use debug, info, warn or error", s.Log.Level)
 	}
@@ -235,24 +236,28 @@ func (s *Settings) check(r *reporter) {
 	}
 }
 
-// Used reports whether the audit log is in a bucket.
-func (s *AuditS3Settings) Used() bool { return s.Bucket != "" || s.Endpoint != "" }
+// InBucket reports whether the audit log is in a bucket.
+func (s *AuditSettings) InBucket() bool { return s.S3.Bucket != "" || s.S3.Endpoint != "" }
 
-func (s *AuditS3Settings) check(r *reporter, at place) {
-	if *s == (AuditS3Settings{}) {
+func (s *AuditSettings) check(r *reporter, at place) {
+	if s.S3 == (AuditS3Settings{}) {
 		return
 	}
-	if u, err := url.Parse(s.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
-		r.fault(at.key("endpoint"), "say where the object store is, such as https://s3.eu-central-1.amazonaws.com")
+	s3 := at.key("s3")
+	if u, err := url.Parse(s.S3.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+		r.fault(s3.key("endpoint"), "give the address of the store, such as https://s3.eu-west-1.amazonaws.com, without the bucket")
 	}
-	if s.Bucket == "" {
-		r.fault(at.key("bucket"), "name the bucket")
+	if s.S3.Bucket == "" {
+		r.fault(s3.key("bucket"), "name the bucket in the store")
+	}
+	if s.S3.Prefix != "" && !strings.HasSuffix(s.S3.Prefix, "/") {
+		r.fault(s3.key("prefix"), "a prefix ends in a slash, such as %s/", s.S3.Prefix)
 	}
 	if s.Region == "" {
 		r.fault(at.key("region"), "say in which region the bucket is, such as EEA")
 	}
-	if s.Prefix != "" && !strings.HasSuffix(s.Prefix, "/") {
-		r.fault(at.key("prefix"), "a prefix ends in a slash, such as %s/", s.Prefix)
+	if s.Dir != "" {
+		r.fault(at.key("dir"), "the audit log is a folder (dir) or in an object store (s3): remove one of the two")
 	}
 }
 
@@ -267,8 +272,8 @@ func (s *Settings) CheckRegions(p *Policy) error {
 			what, region, p.Name, strings.Join(p.Regions.Allowed, ", "), strings.Join(p.Regions.Safeguards, ", "))
 	}
 	errs := refuse("clickhouse", s.ClickHouse.Region, s.ClickHouse.Safeguard)
-	if s.Audit.S3.Used() {
-		errs = errors.Join(errs, refuse("the audit log's bucket", s.Audit.S3.Region, s.Audit.S3.Safeguard))
+	if s.Audit.InBucket() {
+		errs = errors.Join(errs, refuse("the audit log's bucket", s.Audit.Region, s.Audit.Safeguard))
 	}
 	for _, b := range s.Buckets {
 		errs = errors.Join(errs, refuse("bucket "+b.Name, b.Region, b.Safeguard))

@@ -36,20 +36,20 @@ func TestAuditLogMayLieInABucket(t *testing.T) {
 	file := writeSettings(t, `
 audit:
   key_file: k
-  s3: {endpoint: "https://s3.example.com", bucket: b, prefix: p/, region: US, retention: P6Y, secret_key_file: secret}
+  region: US
+  s3: {endpoint: "https://s3.example.com", bucket: b, prefix: p/, retention: P6Y, credentials_file: secret}
 `)
 	t.Setenv("LAPSE_AUDIT_S3_RETENTION", "P10Y")
-	t.Setenv("LAPSE_AUDIT_S3_ACCESS_KEY", "access")
 	t.Setenv("LAPSE_AUDIT_KEY", "PRIVATE+KEY+x")
 	s, err := LoadSettings(file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := s.Audit
-	if a.Key != "PRIVATE+KEY+x" || a.S3.AccessKey != "access" || a.S3.Retention.String() != "P10Y" || !a.S3.Used() {
+	if a.Key != "PRIVATE+KEY+x" || a.S3.Bucket != "b" || a.S3.Retention.String() != "P10Y" || !a.InBucket() {
 		t.Errorf("%+v", a)
 	}
-	for _, path := range []string{a.KeyFile, a.S3.SecretKeyFile} {
+	for _, path := range []string{a.KeyFile, a.S3.CredentialsFile} {
 		if !filepath.IsAbs(path) {
 			t.Errorf("%s is not relative to the file", path)
 		}
@@ -61,6 +61,10 @@ audit:
 	s.ClickHouse.Region = "EEA"
 	if err := s.CheckRegions(p); err == nil || !strings.Contains(err.Error(), "the audit log's bucket") {
 		t.Errorf("%v, want a refusal of the region", err)
+	}
+	t.Setenv("LAPSE_AUDIT_DIR", "/elsewhere")
+	if _, err := LoadSettings(file); err == nil || !strings.Contains(err.Error(), "remove one of the two") {
+		t.Errorf("%v, want a refusal of two places", err)
 	}
 }
 
@@ -85,11 +89,12 @@ func TestSettingsFaultsNamePlaceAndCure(t *testing.T) {
 		"polici: x\n":                         `lapse.yaml:1:1: unknown key "polici"`,
 		"buckets: [{name: a, region: EEA}]\n": "buckets[a].path: say in which folder",
 		"log: {level: loud}\n":                `log.level: "loud" is not a level`,
-		"audit: {s3: {bucket: b, region: EEA, endpoint: s3.example.com}}\n":                               "audit.s3.endpoint: say where the object store is",
-		"audit: {s3: {bucket: b, endpoint: 'https://s3.example.com'}}\n":                                  "audit.s3.region: say in which region",
-		"audit: {s3: {bucket: b, region: EEA, endpoint: 'https://s3.example.com', prefix: p}}\n":          "such as p/",
-		"audit: {s3: {bucket: b, region: EEA, endpoint: 'https://s3.example.com', retention: 6 years}}\n": `"6 years" is not a period`,
-		"audit: {dir: d, s3: {bucket: b, region: EEA, endpoint: 'https://s3.example.com'}}\n":             "give audit.dir or audit.s3",
+		"audit: {region: EEA, s3: {bucket: b, endpoint: s3.example.com}}\n":                               "audit.s3.endpoint: give the address of the store",
+		"audit: {region: EEA, s3: {endpoint: 'https://s3.example.com'}}\n":                                "audit.s3.bucket: name the bucket",
+		"audit: {s3: {bucket: b, endpoint: 'https://s3.example.com'}}\n":                                  "audit.region: say in which region",
+		"audit: {region: EEA, s3: {bucket: b, endpoint: 'https://s3.example.com', prefix: p}}\n":          "such as p/",
+		"audit: {region: EEA, s3: {bucket: b, endpoint: 'https://s3.example.com', retention: 6 years}}\n": `"6 years" is not a period`,
+		"audit: {region: EEA, dir: d, s3: {bucket: b, endpoint: 'https://s3.example.com'}}\n":             "audit.dir: the audit log is a folder (dir) or in an object store (s3)",
 	} {
 		_, err := LoadSettings(writeSettings(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -28,7 +26,7 @@ func (a *app) auditFiles(dir string) (auditlog.Files, error) {
 	switch {
 	case dir != "":
 		return auditlog.ReadFolder(dir), nil
-	case a.settings.Audit.S3.Used():
+	case a.settings.Audit.InBucket():
 		return auditBucket(&a.settings.Audit.S3)
 	}
 	return auditlog.ReadFolder(a.settings.AuditDir()), nil
@@ -36,7 +34,7 @@ func (a *app) auditFiles(dir string) (auditlog.Files, error) {
 
 // auditStore opens the place of the audit log for writing.
 func (a *app) auditStore() (auditlog.Store, error) {
-	if a.settings.Audit.S3.Used() {
+	if a.settings.Audit.InBucket() {
 		return auditBucket(&a.settings.Audit.S3)
 	}
 	return auditlog.OpenFolder(a.settings.AuditDir())
@@ -45,26 +43,11 @@ func (a *app) auditStore() (auditlog.Store, error) {
 func auditBucket(s *config.AuditS3Settings) (*auditlog.S3, error) {
 	endpoint, err := url.Parse(s.Endpoint)
 	if err != nil || endpoint.Host == "" {
-		return nil, usageError{errors.New("audit.s3.endpoint: say where the object store is, such as https://s3.eu-central-1.amazonaws.com")}
-	}
-	access, err := secretOf("audit.s3.access_key_file", s.AccessKey, s.AccessKeyFile)
-	if err != nil {
-		return nil, err
-	}
-	secret, err := secretOf("audit.s3.secret_key_file", s.SecretKey, s.SecretKeyFile)
-	if err != nil {
-		return nil, err
+		return nil, usageError{errors.New("audit.s3.endpoint: give the address of the store, such as https://s3.eu-west-1.amazonaws.com")}
 	}
 	o := auditlog.S3Options{
-		Endpoint: endpoint.Host, PlainHTTP: endpoint.Scheme == "http", Region: s.SigningRegion,
-		Bucket: s.Bucket, Prefix: s.Prefix,
-		Credentials: credentials.NewStaticV4(access, secret, ""),
-	}
-	if access == "" && secret == "" {
-		o.Credentials = credentials.NewChainCredentials([]credentials.Provider{
-			&credentials.EnvAWS{}, &credentials.FileAWSCredentials{},
-			&credentials.IAM{Client: &http.Client{Timeout: credentialTimeout}},
-		})
+		Endpoint: endpoint.Host, PlainHTTP: endpoint.Scheme == "http", Region: s.Region,
+		Bucket: s.Bucket, Prefix: s.Prefix, Credentials: auditCredentials(s),
 	}
 	if now := time.Now(); !s.Retention.IsZero() {
 		o.Retention = s.Retention.After(now, time.UTC).Sub(now)
@@ -76,16 +59,16 @@ func auditBucket(s *config.AuditS3Settings) (*auditlog.S3, error) {
 	return bucket, nil
 }
 
-// secretOf returns a secret that the environment or a file holds.
-func secretOf(setting, text, file string) (string, error) {
-	if text != "" || file == "" {
-		return text, nil
+// auditCredentials say where the credentials come from: the file that is named, or
+// else the environment, the user's own file, the role of the machine or pod.
+func auditCredentials(s *config.AuditS3Settings) *credentials.Credentials {
+	if s.CredentialsFile != "" {
+		return credentials.NewFileAWSCredentials(s.CredentialsFile, s.Profile)
 	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", usageError{fmt.Errorf("%s: %w", setting, err)}
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
+	return credentials.NewChainCredentials([]credentials.Provider{
+		&credentials.EnvAWS{}, &credentials.FileAWSCredentials{Profile: s.Profile},
+		&credentials.IAM{Client: &http.Client{Timeout: credentialTimeout}},
+	})
 }
 
 // openAuditLog opens the audit log for writing, and completes a rotation of its

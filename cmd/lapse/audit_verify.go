@@ -35,8 +35,8 @@ func (a *app) auditVerifyCommand() *cobra.Command {
 file with it; checks that every entry is well formed, that every outcome has its
 intent, and that time never runs backwards. Needs neither ClickHouse nor settings:
 give --dir and --key on any machine that has a copy of the log. A log in a bucket is
-verified where it lies, with the settings or LAPSE_AUDIT_S3_ENDPOINT,
-LAPSE_AUDIT_S3_BUCKET, LAPSE_AUDIT_S3_ACCESS_KEY and LAPSE_AUDIT_S3_SECRET_KEY.
+verified where it lies, with the settings or, without, LAPSE_AUDIT_S3_ENDPOINT,
+LAPSE_AUDIT_S3_BUCKET, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
 
 A log that was rolled back as a whole, or written anew by the holder of its key,
 verifies by itself. That shows against a checkpoint that was kept elsewhere: give

@@ -2,6 +2,7 @@ package auditlog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,12 +10,15 @@ import (
 	"io/fs"
 	"iter"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/facesoft/lapse/sinks"
 )
 
 var _ Store = (*S3)(nil)
@@ -124,7 +128,8 @@ func (s *S3) remember(name string, v version) {
 	}
 }
 
-// s3Error gives the two errors that a Store promises to tell from others.
+// s3Error gives the two errors that a Store promises to tell from others, and
+// marks those that trying again later may help against.
 func s3Error(op, name string, err error) error {
 	if err == nil {
 		return nil
@@ -134,8 +139,10 @@ func s3Error(op, name string, err error) error {
 		err = fs.ErrNotExist
 	case r.StatusCode == http.StatusPreconditionFailed || r.StatusCode == http.StatusConflict:
 		err = ErrConflict
+	case r.StatusCode >= http.StatusInternalServerError || errors.As(err, new(*url.Error)):
+		err = fmt.Errorf("%w: %w", sinks.ErrUnavailable, err)
 	}
-	return &fs.PathError{Op: op, Path: name, Err: err}
+	return &fs.PathError{Op: op, Path: cmp.Or(name, "."), Err: err}
 }
 
 // List implements Files.

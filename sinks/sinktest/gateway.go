@@ -1,0 +1,112 @@
+package sinktest
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+var gatewayTool = &tool{module: "github.com/versity/versitygw/cmd/versitygw", version: "v1.8.0"}
+
+// The credentials of a Gateway.
+const (
+	GatewayAccessKey = "test"
+	GatewaySecretKey = "testsecret"
+	GatewayRegion    = "us-east-1"
+)
+
+// Gateway is a real S3 server over a folder of its own, with versions, on a free
+// loopback port.
+type Gateway struct {
+	Address string
+	Client  *minio.Client // for what tests do beside a bucket's interface
+}
+
+// StartGateway starts a server for the duration of a test, and skips the test where
+// none can be built or run.
+func StartGateway(t testing.TB) *Gateway {
+	t.Helper()
+	binary := gatewayTool.path(t)
+	address := freeAddress(t)
+	cmd := exec.Command(binary, "--port", address, "--quiet", "posix", "--versioning-dir", t.TempDir(), t.TempDir())
+	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+GatewayAccessKey, "ROOT_SECRET_KEY="+GatewaySecretKey)
+	var output bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan error, 1)
+	go func() { exited <- cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-exited
+	})
+	g := &Gateway{Address: address}
+	var err error
+	g.Client, err = minio.New(address, &minio.Options{Creds: g.Credentials(), Region: GatewayRegion})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.await(t, exited, &output)
+	return g
+}
+
+// Credentials returns what the server accepts.
+func (*Gateway) Credentials() *credentials.Credentials {
+	return credentials.NewStaticV4(GatewayAccessKey, GatewaySecretKey, "")
+}
+
+// MakeBucket makes a new bucket and returns its name. Object Lock brings versions
+// with it.
+func (g *Gateway) MakeBucket(t testing.TB, versions, locking bool) string {
+	t.Helper()
+	name := "b-" + sinks.NewID().String()
+	if err := g.Client.MakeBucket(t.Context(), name, minio.MakeBucketOptions{ObjectLocking: locking}); err != nil {
+		t.Fatal(err)
+	}
+	if versions {
+		if err := g.Client.EnableVersioning(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return name
+}
+
+func freeAddress(t testing.TB) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// await returns when the server answers.
+func (g *Gateway) await(t testing.TB, exited chan error, output *bytes.Buffer) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	for {
+		if _, err := g.Client.ListBuckets(ctx); err == nil {
+			return
+		}
+		select {
+		case err := <-exited:
+			exited <- err
+			t.Skipf("the S3 server does not run here: %v: %s", err, output)
+		case <-ctx.Done():
+			t.Fatal("the S3 server does not answer")
+		case <-tick.C:
+		}
+	}
+}
