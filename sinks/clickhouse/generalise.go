@@ -16,21 +16,25 @@ type generalisation struct {
 	Time                string // quoted
 	K                   int
 	Subject             subject
-	Source              []string // quoted personal columns that are needed
-	Classes             [][]string
-	Values              []publishedValue
-	Texts               [][]string // per vector: the text values, which could hold an identifier
+	Expressions         []string   // every value that could be published of a row, at any level, each once
+	Classes             [][]string // per vector: what makes up the class, as values of a cell
+	Texts               [][]string // per vector: those that are text, which could hold an identifier
 	DistinctTexts       []string   // the texts of all vectors, each once
-	Identifiers         []string   // quoted columns that identify directly
-	Suppressed          int        // the level of rows that fit no vector
+	Measures            []string   // quoted columns that are published as they are
+	Values              []publishedValue
+	Identifiers         []string // quoted columns that identify directly
 }
 
-// publishedValue is one published column: its expression in terms of the row and
-// of the level chosen for it.
+// cellValue names the value of a row, or of a cell of rows, that one of the
+// expressions gives.
+func cellValue(expression int) string { return fmt.Sprintf("lapse_value_%d", expression) }
+
+// publishedValue is one published column: its expression in terms of the cell's
+// values and of the level chosen for it.
 type publishedValue struct {
 	Name       string
 	Expression string
-	Type       string
+	PlainType  string // without LowCardinality, to compare by
 	InClass    bool
 	IsText     bool
 }
@@ -61,7 +65,6 @@ func (s *Store) generalisation(dataset string) (*generalisation, error) {
 	g := &generalisation{
 		Personal: personal, Published: analyticsTable(s.policy, s.db, d),
 		Time: quote(d.Time), K: d.Publish.K, Subject: subjectOf(d),
-		Suppressed: len(d.Publish.Chain),
 	}
 	for _, c := range d.Columns {
 		if c.Identifies == config.Directly {
@@ -73,8 +76,19 @@ func (s *Store) generalisation(dataset string) (*generalisation, error) {
 	return g, nil
 }
 
-// compileClasses writes down, for every vector of the chain, the expressions
-// whose values make up the equivalence class.
+// value returns the name of the value that an expression gives, and remembers the
+// expression.
+func (g *generalisation) value(expression string) string {
+	i := slices.Index(g.Expressions, expression)
+	if i < 0 {
+		i = len(g.Expressions)
+		g.Expressions = append(g.Expressions, expression)
+	}
+	return cellValue(i)
+}
+
+// compileClasses writes down, for every vector of the chain, the values that make
+// up the equivalence class.
 func (g *generalisation) compileClasses(d *config.Dataset) {
 	columns := d.Publish.ClassColumns()
 	for _, vector := range d.Publish.Vectors() {
@@ -82,13 +96,17 @@ func (g *generalisation) compileClasses(d *config.Dataset) {
 		for i, c := range columns {
 			from, _ := d.Column(c.From)
 			level := c.Levels[vector[i]]
-			e := transform(level, from, c.ResultType(from.Type))
-			class = append(class, e)
-			if from.Type.Kind() == config.Text && level.Name != config.Any {
-				texts = append(texts, e)
-				if !slices.Contains(g.DistinctTexts, e) {
-					g.DistinctTexts = append(g.DistinctTexts, e)
-				}
+			if level.Name == config.Any {
+				continue // the same for all
+			}
+			v := g.value(transform(level, from, c.ResultType(from.Type)))
+			class = append(class, v)
+			if from.Type.Kind() != config.Text {
+				continue
+			}
+			texts = append(texts, v)
+			if !slices.Contains(g.DistinctTexts, v) {
+				g.DistinctTexts = append(g.DistinctTexts, v)
 			}
 		}
 		g.Classes, g.Texts = append(g.Classes, class), append(g.Texts, texts)
@@ -96,27 +114,39 @@ func (g *generalisation) compileClasses(d *config.Dataset) {
 }
 
 // compileValues writes down each published column as an expression over the
-// personal columns and the row's level.
+// cell's values and the level.
 func (g *generalisation) compileValues(d *config.Dataset) {
 	vectors := d.Publish.Vectors()
 	class := 0
 	for _, c := range d.Publish.Columns {
 		from, _ := d.Column(c.From)
-		if name := quote(c.From); !slices.Contains(g.Source, name) {
-			g.Source = append(g.Source, name)
-		}
 		result := c.ResultType(from.Type)
-		v := publishedValue{Name: quote(c.Name), Type: storedType(result), InClass: !c.Measure, IsText: result.Kind() == config.Text}
+		v := publishedValue{Name: quote(c.Name), PlainType: plainType(result), InClass: !c.Measure, IsText: result.Kind() == config.Text}
 		if c.Measure {
 			v.Expression = quote(c.From)
+			if !slices.Contains(g.Measures, v.Expression) {
+				g.Measures = append(g.Measures, v.Expression)
+			}
 		} else {
 			v.Expression = byLevel(vectors, class, func(level int) string {
-				return transform(c.Levels[level], from, result)
+				if c.Levels[level].Name == config.Any {
+					return "'*'"
+				}
+				return g.value(transform(c.Levels[level], from, result))
 			})
 			class++
 		}
 		g.Values = append(g.Values, v)
 	}
+}
+
+// plainType is the type of a published column for comparisons: how a text is
+// stored makes no difference to it.
+func plainType(t config.Type) string {
+	if t.Kind() == config.Text {
+		return "String"
+	}
+	return storedType(t)
 }
 
 // byLevel chooses between the generalisations of class column i by the row's
@@ -143,8 +173,17 @@ func byLevel(vectors [][]int, i int, expression func(level int) string) string {
 }
 
 // transform compiles one level of a hierarchy to an expression over a personal
-// column, of the type that the published column has.
+// column, of the type that the published column has. It is never NULL: the hash of
+// anything with a NULL is NULL, and would put what differs into one class.
 func transform(t config.Transform, from *config.Column, result config.Type) string {
+	e := nullableTransform(t, from, result)
+	if from.Type.Nullable() { // a number, published as text
+		e = fmt.Sprintf("ifNull(%s, '')", e)
+	}
+	return e
+}
+
+func nullableTransform(t config.Transform, from *config.Column, result config.Type) string {
 	c := quote(from.Name)
 	path := fmt.Sprintf("cutQueryStringAndFragment(if(position(%[1]s, '://') > 0, path(%[1]s), %[1]s))", c)
 	switch t.Name {
@@ -173,9 +212,6 @@ func transform(t config.Transform, from *config.Column, result config.Type) stri
 			"isIPv6String(%[1]s), concat(toString(IPv6CIDRToRange(toIPv6OrDefault(%[1]s), %[3]d).1), '/%[3]d'), '')", c, t.Numbers[0], t.Numbers[1])
 	}
 	if result.Kind() == config.Text && from.Type.Kind() != config.Text { // keep, beside coarser levels
-		if from.Type.Nullable() {
-			return fmt.Sprintf("ifNull(toString(%s), '')", c)
-		}
 		return fmt.Sprintf("toString(%s)", c)
 	}
 	return c

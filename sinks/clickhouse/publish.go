@@ -15,8 +15,8 @@ import (
 
 var _ sinks.Publisher = (*Store)(nil)
 
-// inMemoryRows is up to how many rows the class hashes of a batch are kept in
-// memory: some 100 bytes each.
+// inMemoryRows is up to how many rows the cells of a batch are kept in memory: some
+// 100 bytes and k people each.
 const inMemoryRows = 4_000_000
 
 // stage is a set of partitions in preparation. Its tables have random names, so
@@ -30,13 +30,13 @@ type stage struct {
 
 	G           *generalisation
 	Control     string
+	CellTable   string
 	TaintTable  string
-	HashTable   string
-	ClassTable  string
+	LevelTable  string
 	StageTable  string
 	InMemory    bool
+	WithSubject bool
 	Level       int
-	Finer       []int
 	Partition   string
 	ClassValues []publishedValue
 	TextValues  []publishedValue
@@ -63,7 +63,7 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 	}
 	st := &stage{
 		store: s, G: g, Control: s.db.Control,
-		TaintTable: name + "_taint", HashTable: name + "_hashes", ClassTable: name + "_classes", StageTable: name + "_rows",
+		CellTable: name + "_cells", TaintTable: name + "_taint", LevelTable: name + "_levels", StageTable: name + "_rows",
 	}
 	for _, p := range partitions {
 		st.pubs = append(st.pubs, sinks.Publication{Partition: p, Dataset: dataset, K: sinks.KResult{K: uint64(g.K)}})
@@ -97,7 +97,8 @@ func (st *stage) publication(id string) (*sinks.Publication, error) {
 	return nil, fmt.Errorf("the partition %s was not asked for", id)
 }
 
-// prepare finds the classes, level by level, and writes the generalised rows.
+// prepare finds the cells of each level, finest first, and writes the generalised
+// rows.
 func (st *stage) prepare(ctx context.Context) error {
 	if err := st.chooseEngine(ctx); err != nil {
 		return err
@@ -152,17 +153,22 @@ type step struct {
 // script lists the statements that stage the partitions, in order.
 func (st *stage) script() []step {
 	steps := []step{
-		{"create_taint", st}, {"create_hashes", st}, {"create_classes", st}, {"create_stage", st},
-		{"find_taint", st}, {"hash_rows", st},
+		{"create_taint", st}, {"create_levels", st}, {"create_stage", st},
+		{"create_cells", st.withSubject()}, {"find_taint", st},
 	}
-	var finer []int
 	for level := range st.G.Classes {
 		at := *st
-		at.Level, at.Finer = level, finer
-		steps = append(steps, step{"find_classes", &at})
-		finer = append(finer[:level:level], level)
+		at.Level = level
+		steps = append(steps, step{"find_level", &at})
 	}
 	return append(steps, step{"stage_rows", st})
+}
+
+// withSubject returns the stage for statements that count people.
+func (st *stage) withSubject() *stage {
+	counting := *st
+	counting.WithSubject = true
+	return &counting
 }
 
 // SQL returns the statements that publish a partition of the dataset.
@@ -172,7 +178,7 @@ func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
 		return nil, err
 	}
 	st.InMemory, st.Partition = true, partitionID(p)
-	script := append(st.script(), step{"publish_partition", st}, step{"verify_classes", st}, step{"verify_identifiers", st})
+	script := append(st.script(), step{"publish_partition", st}, step{"verify_classes", st.withSubject()}, step{"verify_identifiers", st})
 	sql := make([]string, len(script))
 	for i, statement := range script {
 		if sql[i], err = render(statement.name, statement.stage); err != nil {
@@ -190,7 +196,7 @@ func (st *stage) chooseEngine(ctx context.Context) error {
 }
 
 func (st *stage) countPersonal(ctx context.Context) error {
-	return st.store.query(ctx, "count_personal", st, nil, func(r driver.Rows) error {
+	return st.store.query(ctx, "count_personal", st.withSubject(), st.parameters(), func(r driver.Rows) error {
 		var id string
 		var rows, subjects uint64
 		if err := r.Scan(&id, &rows, &subjects); err != nil {
@@ -286,7 +292,7 @@ func (st *stage) Verify(ctx context.Context) error {
 	for _, p := range st.pubs {
 		found[partitionID(p.Partition)] = &verified{}
 	}
-	err := st.store.query(ctx, "verify_classes", st, st.parameters(), func(r driver.Rows) error {
+	err := st.store.query(ctx, "verify_classes", st.withSubject(), st.parameters(), func(r driver.Rows) error {
 		var id string
 		var v verified
 		err := r.Scan(&id, &v.different, &v.classes, &v.smallest, &v.rows)
@@ -352,7 +358,7 @@ func (v *verified) judge(p *sinks.Publication) error {
 // Discard implements sinks.Staged.
 func (st *stage) Discard(ctx context.Context) error {
 	var errs error
-	for _, name := range []string{st.TaintTable, st.HashTable, st.ClassTable, st.StageTable} {
+	for _, name := range []string{st.CellTable, st.TaintTable, st.LevelTable, st.StageTable} {
 		errs = errors.Join(errs, st.store.dropStage(ctx, name))
 	}
 	return errs

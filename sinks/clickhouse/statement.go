@@ -26,6 +26,7 @@ var statements = template.Must(template.New("").Funcs(template.FuncMap{
 	"join":        strings.Join,
 	"longestText": func() int { return longestText },
 	"mostWords":   func() int { return mostWords },
+	"cellValue":   cellValue,
 }).ParseFS(sqlFiles, "sql/*.sql"))
 
 // Texts of more bytes or words than any page's address has are not looked through

@@ -48,7 +48,7 @@ func StartGateway(t testing.TB) *Gateway {
 	go func() { exited <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		<-exited
+		_ = <-exited // it was killed
 	})
 	g := &Gateway{Address: address}
 	var err error
@@ -86,7 +86,7 @@ func freeAddress(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	defer l.Close() //nolint:errcheck // only its address was wanted
 	return l.Addr().String()
 }
 

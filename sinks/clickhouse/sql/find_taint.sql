@@ -3,9 +3,8 @@
 INSERT INTO {{name .Control .TaintTable}}
 SELECT lapse_partition, lapse_text
 FROM (
-    SELECT DISTINCT _partition_id AS lapse_partition, arrayJoin([{{range $i, $text := .G.DistinctTexts}}{{if $i}}, {{end}}toString({{$text}}){{end}}]::Array(String)) AS lapse_text
-    FROM {{name .G.Personal.Database .G.Personal.Name}}
-    WHERE _partition_id IN {partitions:Array(String)}
+    SELECT DISTINCT lapse_partition, arrayJoin([{{range $i, $text := .G.DistinctTexts}}{{if $i}}, {{end}}toString({{$text}}){{end}}]::Array(String)) AS lapse_text
+    FROM {{name .Control .CellTable}}
 )
 WHERE {{template "holds_identifier.sql" .}}
 SETTINGS max_block_size = 8192

@@ -1,1 +1,0 @@
-CREATE TABLE {{name .Control .ClassTable}} (level UInt8, class FixedString(16)) ENGINE = Memory
