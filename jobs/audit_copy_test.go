@@ -23,6 +23,7 @@ import (
 // audited is a real log in a folder, and a real ClickHouse with its copy.
 type audited struct {
 	dir   string
+	key   *auditlog.PrivateKey
 	log   *auditlog.Log
 	now   time.Time
 	store *clickhouse.Store
@@ -33,15 +34,15 @@ type audited struct {
 func newAudited(t *testing.T) *audited {
 	t.Helper()
 	a := &audited{dir: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	key, err := auditlog.NewKey("example.com/audit")
-	if err != nil {
+	var err error
+	if a.key, err = auditlog.NewKey("example.com/audit"); err != nil {
 		t.Fatal(err)
 	}
 	folder, err := auditlog.OpenFolder(a.dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.log, err = auditlog.Open(t.Context(), folder, key, func() time.Time { return a.now }); err != nil {
+	if a.log, err = auditlog.Open(t.Context(), folder, a.key, func() time.Time { return a.now }); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.log.Close() })
