@@ -143,14 +143,19 @@ func (w *world) state() string {
 	return b.String()
 }
 
+// opener returns what opens this world's installation in the test's own process.
+func (w *world) opener() *app {
+	a := &app{out: io.Discard, errors: io.Discard, settings: w.settings(), log: slog.New(slog.DiscardHandler)}
+	a.settings.Policy = filepath.Join(w.dir, "policy.yaml")
+	return a
+}
+
 // tables writes a count and a digest of each table.
 func (w *world) tables(out io.Writer) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
 	defer cancel()
-	a := &app{out: io.Discard, errors: io.Discard, settings: w.settings(), log: slog.New(slog.DiscardHandler)}
-	a.settings.Policy = filepath.Join(w.dir, "policy.yaml")
-	i, err := a.open(ctx)
+	i, err := w.opener().open(ctx)
 	if err != nil {
 		w.t.Fatal(err)
 	}
