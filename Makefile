@@ -35,6 +35,12 @@ soak: engine ## Run the long fault tests
 bench: engine ## Measure, in ratios against something run beside it
 	go test -run '^$$' -bench . -benchtime 1x ./...
 
+.PHONY: bench-audit
+bench-audit: ## Measure the audit log: appends, verification beside SHA-256, proofs
+	go test -run '^$$' -bench 'DurableAppends|OneAppend' -benchtime 3s ./sinks/auditlog
+	go test -run '^$$' -bench VerifyMillion -benchtime 5x ./sinks/auditlog
+	go test -run '^$$' -bench Proof -benchtime 2000x ./sinks/auditlog
+
 .PHONY: lint
 lint: ## Check formatting, go vet and golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
