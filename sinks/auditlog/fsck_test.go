@@ -40,6 +40,32 @@ func TestIndependentImplementationAgrees(t *testing.T) {
 	}
 }
 
+// TestIndependentImplementationReadsAnExport has it check the export of a log whose
+// newest entries have no tiles yet, which by itself it could not read.
+func TestIndependentImplementationReadsAnExport(t *testing.T) {
+	t.Parallel()
+	fsck := fsckTool.path(t)
+	dir, k := t.TempDir(), testKey(t)
+	for name, data := range export(t, stagedLog(t, k)) {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keyFile := filepath.Join(t.TempDir(), "key.pub")
+	if err := os.WriteFile(keyFile, []byte(k.VerifierKey()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(fsck, "-ui=false", "-storage_url", "file://"+filepath.Join(dir, "2026"),
+		"-public_key", keyFile, "-origin", testLog+"/2026").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "Successfully fsck'd") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // flipByte changes a file, if it is there.
 func flipByte(t *testing.T, path string, size int) {
 	t.Helper()
