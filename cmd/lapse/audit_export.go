@@ -63,15 +63,8 @@ func (a *app) exportAudit(ctx context.Context, f auditFlags, out string) error {
 	if err != nil {
 		return err
 	}
-	files, err := a.auditFiles(f.dir)
+	files, report, err := a.verified(ctx, f, nil)
 	if err != nil {
-		return err
-	}
-	key, err := a.firstPublicKey(f.key)
-	if err != nil {
-		return err
-	}
-	if _, err := auditlog.Verify(ctx, files, key, auditlog.VerifyOptions{}); err != nil {
 		return err
 	}
 	if !notThere(out) {
@@ -81,9 +74,12 @@ func (a *app) exportAudit(ctx context.Context, f auditFlags, out string) error {
 	if err := auditlog.Export(ctx, files, func(f auditlog.File) error { return writeBelow(log, f.Name, f.Data) }); err != nil {
 		return err
 	}
-	exported := auditlog.ReadFolder(log)
-	report, err := auditlog.Verify(ctx, exported, key, auditlog.VerifyOptions{})
+	key, err := auditlog.ParseVerifier(report.Keys[0])
 	if err != nil {
+		return err
+	}
+	exported := auditlog.ReadFolder(log)
+	if report, err = auditlog.Verify(ctx, exported, key, auditlog.VerifyOptions{}); err != nil {
 		return err
 	}
 	e := &auditExport{

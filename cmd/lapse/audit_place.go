@@ -135,6 +135,21 @@ func (a *app) firstPublicKey(file string) (*auditlog.Verifier, error) {
 	return key, nil
 }
 
+// verified opens the log for reading and verifies it, for what may only be done with
+// one that does.
+func (a *app) verified(ctx context.Context, f auditFlags, anchors []auditlog.Anchor) (auditlog.Files, *auditlog.Report, error) {
+	files, err := a.auditFiles(f.dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	key, err := a.firstPublicKey(f.key)
+	if err != nil {
+		return nil, nil, err
+	}
+	report, err := auditlog.Verify(ctx, files, key, auditlog.VerifyOptions{Anchors: anchors})
+	return files, report, err
+}
+
 func publicHalf(secret string) (*auditlog.Verifier, error) {
 	key, err := auditlog.ParseKey(secret)
 	if err != nil {

@@ -46,14 +46,6 @@ type witness struct {
 }
 
 func (a *app) witness(ctx context.Context, f auditFlags, places []string) error {
-	files, err := a.auditFiles(f.dir)
-	if err != nil {
-		return err
-	}
-	first, err := a.firstPublicKey(f.key)
-	if err != nil {
-		return err
-	}
 	var known []string
 	for _, place := range places {
 		if !isURL(place) && !notThere(place) {
@@ -64,7 +56,7 @@ func (a *app) witness(ctx context.Context, f auditFlags, places []string) error 
 	if err != nil {
 		return err
 	}
-	report, err := auditlog.Verify(ctx, files, first, auditlog.VerifyOptions{Anchors: anchors})
+	files, report, err := a.verified(ctx, f, anchors)
 	if err != nil {
 		return err
 	}
@@ -76,12 +68,7 @@ func (a *app) witness(ctx context.Context, f auditFlags, places []string) error 
 	var witnessed []witness
 	var errs error
 	for _, place := range places {
-		if isURL(place) {
-			err = auditlog.PutAnchor(ctx, files, key, witnessClient, place)
-		} else {
-			err = auditlog.AddAnchor(ctx, files, key, place)
-		}
-		if err != nil {
+		if err := putAway(ctx, files, key, place); err != nil {
 			errs = errors.Join(errs, fmt.Errorf("%s: %w", place, err))
 			continue
 		}
@@ -94,4 +81,11 @@ func (a *app) witness(ctx context.Context, f auditFlags, places []string) error 
 		errs = errors.Join(errs, a.printJSON(witnessed))
 	}
 	return errs
+}
+
+func putAway(ctx context.Context, files auditlog.Files, key *auditlog.Verifier, place string) error {
+	if isURL(place) {
+		return auditlog.PutAnchor(ctx, files, key, witnessClient, place)
+	}
+	return auditlog.AddAnchor(ctx, files, key, place)
 }
