@@ -13,13 +13,14 @@ import (
 	"text/template"
 )
 
-// mainQueryID is the id of the query that keeps the engine up.
-const mainQueryID = "lapse-engine"
+// gate is the pipe that the engine's first query waits for; see passGate.
+const gate = "gate"
 
-// mainQuery opens the ports and then keeps the engine up without end: its sleep
-// is short so that a KILL QUERY ends it at once.
-const mainQuery = "SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; " +
-	"SELECT sleepEachRow(0.05) FROM system.numbers FORMAT Null SETTINGS max_block_size = 1"
+// mainQuery waits at the gate, opens the ports and then keeps the engine up without
+// end.
+const mainQuery = "SELECT ignore(file('" + gate + "')) FORMAT Null; " +
+	"SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; " +
+	"SELECT sleepEachRow(3) FROM system.numbers FORMAT Null SETTINGS max_block_size = 1"
 
 //go:embed config.xml.tmpl users.xml.tmpl
 var templates embed.FS
@@ -71,7 +72,6 @@ func arguments(o Options, c Connection, files configurationFiles) []string {
 		"--tcp_port=" + tcp,
 		"--http_port=" + http,
 		"--log-level=error", // the levels below print queries
-		"--query_id=" + mainQueryID,
 		"--query=" + mainQuery,
 	}
 }

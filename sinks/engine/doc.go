@@ -9,7 +9,8 @@
 //   - a second process that starts an engine on the same folder attaches to the
 //     one that runs;
 //   - nobody without the random password of this start reads a table, and the
-//     connection file that holds it is readable by its owner alone.
+//     connection file that holds it is readable by its owner alone;
+//   - nobody reads a file of this machine through the engine.
 //
 // It never downloads anything when an engine starts: Install does that, once,
 // and checks what it got against a pinned hash.

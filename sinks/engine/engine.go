@@ -96,6 +96,9 @@ func prepare(o *Options) error {
 			return err
 		}
 	}
+	if o.Library, err = filepath.Abs(o.Library); err != nil { // the engine stands in another folder
+		return err
+	}
 	if _, err := os.Stat(o.Library); err != nil {
 		return fmt.Errorf("%w; install it with 'lapse engine install' (or 'make engine'), or set clickhouse.dsn to use a server", err)
 	}

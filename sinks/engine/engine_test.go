@@ -274,6 +274,39 @@ func TestWrongPasswordIsRefusedAndTheEngineComesBack(t *testing.T) {
 	}
 }
 
+// The function file() asks for no right: not even the user without a password may
+// reach a file by it, least of all the connection file with the passwords.
+func TestNobodyReadsFilesThroughTheEngine(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	e := start(t, dir)
+	secret := e.ConnectionFile()
+	statements := []string{
+		"SELECT file('" + secret + "', NULL)", "SELECT file('" + secret + "', 'none')", "SELECT file(arrayJoin(['" + secret + "', 'gate']))",
+	}
+	for _, file := range []string{"/etc/passwd", "/proc/self/environ", secret, filepath.Join(dir, "users.xml"), "gate", "../connection.json", "."} {
+		statements = append(statements, "SELECT file('"+file+"')")
+	}
+	try := func(user, password, sql string) {
+		conn := must(open(e, user, password))
+		defer conn.Close() //nolint:errcheck // read only
+		var content *string
+		if err := conn.QueryRow(t.Context(), sql).Scan(&content); err == nil {
+			t.Errorf("as %s, %s: gave an answer", user, sql)
+		}
+	}
+	for _, sql := range statements {
+		try("default", "", sql)
+	}
+	try(e.AnalystUser, e.AnalystPassword, statements[0])
+	try(e.User, e.Password, statements[0])
+	// An engine that was started again is no different.
+	lapse := must(open(e, e.User, e.Password))
+	_ = must(open(e, e.User, "wrong")).Ping(t.Context())
+	awaitAnswer(t, lapse)
+	try("default", "", "SELECT file('"+secret+"')")
+}
+
 func TestEngineOfAnotherAnalystDatabaseIsRefused(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

@@ -34,8 +34,8 @@ const (
 	leaseGranted = "granted\n"
 	tokenLength  = 32
 	readyTimeout = 55 * time.Second
-	// A shutdown in good order takes about 0.2 s; past this the engine is
-	// killed, so that it is gone within 2 s of its last user.
+	// A killed engine is gone in some milliseconds. Past this it is left to itself,
+	// so that its keeper is gone within 2 s of its last user.
 	shutdownTimeout = 1500 * time.Millisecond
 	// An engine that ends by itself is started again, but not for ever: one
 	// that ran for less than soon counts as failing, and failures in a row end it.
@@ -77,6 +77,7 @@ type keeper struct {
 	files      configurationFiles
 	connection Connection
 	listener   net.Listener
+	engine     *os.Process
 
 	mu      sync.Mutex
 	users   int

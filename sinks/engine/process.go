@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,11 +29,43 @@ func runEngine(library string) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	if err := runLibrary(library, os.Args); err != nil {
+	folder, err := passGate()
+	if err == nil {
+		err = runLibrary(library, os.Args)
+	}
+	_ = os.RemoveAll(folder)
+	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// passGate sees to it that the engine's process stands in a folder that is gone
+// before the engine listens. The function file() of the engine asks nobody for a
+// right and keeps to no folder, other than a server's: whoever may sign in, also
+// without a password, could read every file that this process may. But it looks
+// up the current folder first, and fails where there is none.
+//
+// The engine itself does not start without a current folder. So its first query
+// reads the gate, a pipe: when that is open, the engine has started, and the
+// folder is removed before the query, and with it the gate, comes to an end.
+func passGate() (folder string, err error) {
+	if folder, err = os.MkdirTemp("", "lapse-engine-"); err != nil {
+		return "", err
+	}
+	if err := errors.Join(os.Chdir(folder), syscall.Mkfifo(gate, 0o600)); err != nil {
+		return folder, err
+	}
+	go func() {
+		open, err := os.OpenFile(gate, os.O_WRONLY, 0) // waits for the engine
+		if err := errors.Join(err, os.Remove(gate), os.Remove(folder)); err != nil {
+			_, _ = fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		_ = open.Close()
+	}()
+	return folder, nil
 }
 
 // startEngine starts the engine's process and returns when it answers; ended is
@@ -65,15 +99,17 @@ func (k *keeper) startEngine() (ended <-chan struct{}, err error) {
 		_ = cmd.Process.Kill()
 		return nil, err
 	}
-	k.connection.EnginePID = cmd.Process.Pid
+	k.engine, k.connection.EnginePID = cmd.Process, cmd.Process.Pid
 	return done, k.announce()
 }
 
-// stopEngine ends the engine in good order if it can, and within
-// shutdownTimeout in any case: the caller ends, and the engine with it.
+// stopEngine kills the engine, which loses nothing that was stored. It does not end
+// in good order: it aborts if it meets no current folder on its way, and to give
+// it one would open the way to every file; see passGate. The caller ends next, and
+// with it the engine in any case.
 func (k *keeper) stopEngine(ended <-chan struct{}) {
 	_ = os.Remove(connectionFile(k.options.Dir))
-	_ = k.query("KILL QUERY WHERE query_id = '" + mainQueryID + "' ASYNC")
+	_ = k.engine.Kill()
 	select {
 	case <-ended:
 	case <-time.After(shutdownTimeout):
