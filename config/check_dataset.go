@@ -30,6 +30,9 @@ func (p *Policy) checkDatasets(r *reporter) {
 		p.checkColumns(r, at, d)
 		d.checkKeys(r, at)
 		d.checkRetention(r, at)
+		if d.MaxShare < 0 || d.MaxShare > 1 {
+			r.fault(at.key("max_share"), "%g is not a share: use a number above 0 and up to 1, such as 0.2", d.MaxShare)
+		}
 		if d.Publish != nil {
 			d.checkPublication(r, at.key("publish"))
 		}

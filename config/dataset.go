@@ -18,10 +18,13 @@ type Dataset struct {
 	// Time is the column of the event's own time, UTC. It decides the partition.
 	Time string `yaml:"time"`
 	// OrderBy is the sorting key. Identifiers may not be part of it.
-	OrderBy   []string     `yaml:"order_by,omitempty"`
-	Retention []Window     `yaml:"retention"`
-	Columns   []Column     `yaml:"columns"`
-	Publish   *Publication `yaml:"publish,omitempty"`
+	OrderBy   []string `yaml:"order_by,omitempty"`
+	Retention []Window `yaml:"retention"`
+	// MaxShare (above 0, up to 1) is the share of the dataset's rows that one run may
+	// take without an approved plan. Without it there is no limit.
+	MaxShare float64      `yaml:"max_share,omitempty"`
+	Columns  []Column     `yaml:"columns"`
+	Publish  *Publication `yaml:"publish,omitempty"`
 }
 
 // InputFormat names a notation of input records.

@@ -60,7 +60,11 @@ func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 		if err != nil {
 			return nil, fmt.Errorf("plan %s: %w", d.Name, err)
 		}
-		steps = append(steps, partitionSteps(j.Policy, d.Name, w, sinks.ActionAnonymise, due)...)
+		more := partitionSteps(j.Policy, d.Name, w, sinks.ActionAnonymise, due)
+		if err := askAboveShare(ctx, j.Personal, d, more); err != nil {
+			return nil, err
+		}
+		steps = append(steps, more...)
 	}
 	return steps, nil
 }

@@ -27,6 +27,8 @@ type Step struct {
 	Bytes    uint64 `json:"bytes,omitempty"`
 	// Blocked says why the step waits although it is due.
 	Blocked string `json:"blocked,omitempty"`
+	// Asks says that it waits for nothing but somebody's approval of the plan.
+	Asks bool `json:"asks,omitempty"`
 }
 
 // Outcome is how a step ended.

@@ -75,6 +75,9 @@ func (j *Purge) planPartitions(ctx context.Context, now time.Time) ([]Step, erro
 			continue
 		}
 		more, err := j.expired(ctx, now, d.Name, w)
+		if err == nil {
+			err = askAboveShare(ctx, j.Personal, d, more)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -25,6 +25,11 @@ type Runner struct {
 	History sinks.RunHistory
 	Actor   sinks.Actor
 	Program string // version, for the run history
+	// Approved restricts a run to the steps of a plan that somebody has looked at, as
+	// long as their rows have not changed by more than Tolerance (a share). It may be
+	// nil.
+	Approved  *Plan
+	Tolerance float64
 	// Observe is told what happens, for progress bars and logs, one thing at a time.
 	// It may be nil.
 	Observe func(Event)
@@ -138,6 +143,11 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 	planned, err := n.job.Plan(ctx, n.asOf)
 	if err != nil {
 		return err
+	}
+	if n.Approved != nil {
+		if planned, err = n.Approved.hold(PolicyRef(n.Policy), planned, n.Tolerance); err != nil {
+			return err
+		}
 	}
 	steps := n.ready(interrupted, planned)
 	n.observe(Event{Planned: len(steps)})

@@ -10,6 +10,9 @@ import (
 // batch), by the event's own time.
 type Day int32
 
+// MaxDay is later than any day that a table can hold.
+const MaxDay Day = 1<<16 - 1
+
 // DayOf returns the UTC day that contains t.
 func DayOf(t time.Time) Day {
 	return Day(floorDiv(t.Unix(), 24*60*60))

@@ -2,37 +2,43 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
-	"time"
+	"os"
 
 	"github.com/spf13/cobra"
 
-	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
 )
 
 func (a *app) planCommand() *cobra.Command {
-	var asOf string
+	var asOf, file string
 	var sql bool
 	c := &cobra.Command{
 		Use:   "plan",
 		Short: "Show what is due: what would be anonymised and purged, by which rule",
 		Long: `Shows what the jobs anonymise and purge would do as of now, or of another time, and
 changes nothing. With --sql it shows the statements that would publish the
-partitions, as they are compiled from the policy.`,
-		Example: "  lapse plan\n  lapse plan --as-of 2027-01-01 --output json\n  lapse plan --sql",
+partitions, as they are compiled from the policy.
+
+With --to-file the plan is also written to a file, with a hash over all of it. Once
+somebody has looked at it, 'lapse run anonymise --plan FILE' and 'lapse run purge
+--plan FILE' do what it says and nothing else, and refuse if it, the policy, or the
+rows it concerns have changed.`,
+		Example: "  lapse plan\n  lapse plan --as-of 2027-01-01 --output json\n  lapse plan --sql\n  lapse plan --to-file plan.json && lapse run anonymise --plan plan.json",
 		Args:    exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.plan(c.Context(), asOf, sql)
+			return a.plan(c.Context(), asOf, file, sql)
 		},
 	}
 	c.Flags().StringVar(&asOf, "as-of", "", "evaluate the policy for this time: YYYY-MM-DD or RFC 3339")
+	c.Flags().StringVar(&file, "to-file", "", "write the plan to this file as well, to be approved")
 	c.Flags().BoolVar(&sql, "sql", false, "show the SQL of the first partition of each dataset")
 	return c
 }
 
-func (a *app) plan(ctx context.Context, at string, sql bool) error {
+func (a *app) plan(ctx context.Context, at, file string, sql bool) error {
 	i, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -53,20 +59,48 @@ func (a *app) plan(ctx context.Context, at string, sql bool) error {
 	if sql {
 		return a.printSQL(i, steps)
 	}
-	return a.printPlan(asOf, i.policy, steps)
-}
-
-// plannedSteps is the plan as programs read it.
-type plannedSteps struct {
-	AsOf   time.Time       `json:"as_of"`
-	Policy sinks.PolicyRef `json:"policy"`
-	Steps  []jobs.Step     `json:"steps"`
-}
-
-func (a *app) printPlan(asOf time.Time, p *config.Policy, steps []jobs.Step) error {
-	if a.output == "json" {
-		return a.printJSON(plannedSteps{asOf, jobs.PolicyRef(p), steps})
+	p, err := jobs.NewPlan(i.policy, asOf, steps)
+	if err != nil {
+		return err
 	}
+	if file != "" {
+		if err := writePlan(file, p); err != nil {
+			return err
+		}
+	}
+	return a.printPlan(p)
+}
+
+// writePlan writes a plan for readPlan.
+func writePlan(file string, p *jobs.Plan) error {
+	raw, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, append(raw, '\n'), 0o644); err != nil {
+		return usageError{fmt.Errorf("write plan: %w", err)}
+	}
+	return nil
+}
+
+// readPlan reads an approved plan.
+func readPlan(file string) (*jobs.Plan, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%w; write one with 'lapse plan --to-file FILE'", err)}
+	}
+	p, err := jobs.ParsePlan(raw)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("%s: %w", file, err)}
+	}
+	return p, nil
+}
+
+func (a *app) printPlan(p *jobs.Plan) error {
+	if a.output == "json" {
+		return a.printJSON(p)
+	}
+	asOf, steps := p.AsOf, p.Steps
 	if len(steps) == 0 {
 		a.say("nothing is due as of %s", show(asOf))
 		return nil
@@ -89,6 +123,7 @@ func (a *app) printPlan(asOf time.Time, p *config.Policy, steps []jobs.Step) err
 		rows[i] = []any{string(s.Action), s.Dataset + s.Bucket, what, string(s.Rule), s.Clause, s.Rows, s.Subjects, byteCount(s.Bytes), s.Due, reason}
 	}
 	a.printTable([]string{"action", "dataset", "partition or item", "rule", "clause", "rows", "people", "bytes", "due since (UTC)", "reason"}, rows)
+	a.say("\nplan %s", p.Hash)
 	return nil
 }
 

@@ -19,6 +19,33 @@ type runFlags struct {
 	asOf    string
 	dryRun  bool
 	timeout time.Duration
+
+	plan      string // file of an approved plan
+	tolerance float64
+}
+
+// approvedFlags are for the jobs whose steps can be planned ahead.
+func (f *runFlags) approvedFlags(c *cobra.Command) *cobra.Command {
+	c.Flags().StringVar(&f.plan, "plan", "", "do only what this plan says, as of its time (see 'lapse plan --to-file')")
+	c.Flags().Float64Var(&f.tolerance, "tolerance", 0.01, "with --plan: by what share a step's rows may have changed since")
+	return c
+}
+
+// approved reads the plan that the run is held to, if there is one, and returns as
+// of when the policy is evaluated.
+func (f *runFlags) approved(p *config.Policy) (plan *jobs.Plan, asOf time.Time, err error) {
+	if f.plan == "" {
+		asOf, err = parseAsOf(f.asOf, p)
+		return nil, asOf, err
+	}
+	if f.asOf != "" {
+		return nil, asOf, usageError{errors.New("--as-of and --plan exclude each other: a plan has a time of its own")}
+	}
+	plan, err = readPlan(f.plan)
+	if err != nil {
+		return nil, asOf, err
+	}
+	return plan, plan.AsOf, nil
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -52,20 +79,20 @@ changes nothing.`,
 			Example: "  lapse run ingest access.log events/*.ndjson.gz",
 			RunE:    func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobIngest, args) },
 		},
-		&cobra.Command{
+		f.approvedFlags(&cobra.Command{
 			Use:     "anonymise",
 			Short:   "Publish what is past its window in anonymised form, and delete the personal rows",
-			Example: "  lapse run anonymise --as-of 2027-01-01",
+			Example: "  lapse run anonymise --as-of 2027-01-01\n  lapse run anonymise --plan plan.json",
 			Args:    exactly(0),
 			RunE:    func(c *cobra.Command, _ []string) error { return a.runJob(c.Context(), f, sinks.JobAnonymise, nil) },
-		},
-		&cobra.Command{
+		}),
+		f.approvedFlags(&cobra.Command{
 			Use:     "purge",
 			Short:   "Delete training items, accounts and other data whose window has passed",
 			Example: "  lapse run purge --dry-run",
 			Args:    exactly(0),
 			RunE:    func(c *cobra.Command, _ []string) error { return a.runJob(c.Context(), f, sinks.JobPurge, nil) },
-		},
+		}),
 	)
 	return c
 }
@@ -82,7 +109,7 @@ func (a *app) runJob(ctx context.Context, f runFlags, kind sinks.JobKind, paths 
 		return err
 	}
 	defer i.Close() //nolint:errcheck // what matters has been made durable before
-	asOf, err := parseAsOf(f.asOf, i.policy)
+	plan, asOf, err := f.approved(i.policy)
 	if err != nil {
 		return err
 	}
@@ -98,12 +125,18 @@ func (a *app) runJob(ctx context.Context, f runFlags, kind sinks.JobKind, paths 
 			return err
 		}
 		m.stop()
-		return a.printPlan(asOf, i.policy, steps)
+		p, err := jobs.NewPlan(i.policy, asOf, steps)
+		if err != nil {
+			return err
+		}
+		return a.printPlan(p)
 	}
 	if err := i.openLog(ctx); err != nil {
 		return err
 	}
-	report, err := i.runner(sinks.ActorOperator, m.observe(kind)).Run(ctx, job, asOf)
+	runner := i.runner(sinks.ActorOperator, m.observe(kind))
+	runner.Approved, runner.Tolerance = plan, f.tolerance
+	report, err := runner.Run(ctx, job, asOf)
 	m.stop()
 	if report == nil {
 		return err
