@@ -22,7 +22,8 @@ type generalisation struct {
 	DistinctTexts       []string   // the texts of all vectors, each once
 	Measures            []string   // quoted columns that are published as they are
 	Values              []publishedValue
-	Identifiers         []string // quoted columns that identify directly
+	Identifiers         []string   // quoted columns that identify directly
+	Parameters          parameters // that the expressions refer to
 }
 
 // cellValue names the value of a row, or of a cell of rows, that one of the
@@ -53,7 +54,29 @@ type link struct {
 	Stronger string // expression
 }
 
+// generalisation compiles a publication in order to carry it out.
 func (s *Store) generalisation(dataset string) (*generalisation, error) {
+	g, err := s.newGeneralisation(dataset)
+	if err != nil {
+		return nil, err
+	}
+	d := g.Personal.dataset
+	if d.Publish.SuppressionLimit != nil {
+		return nil, fmt.Errorf("%q has a suppression_limit, which publication cannot keep to, so nothing of it is published; leave it out, and choose a chain that suppresses little ('lapse policy tune')", dataset)
+	}
+	for _, c := range d.Publish.Columns {
+		if c.Sensitive != nil {
+			return nil, fmt.Errorf("the column %q of %q is sensitive, and publication cannot check how diverse its values are, so nothing of it is published; leave the column out", c.Name, dataset)
+		}
+	}
+	g.compileClasses(d)
+	g.compileValues(d)
+	return g, nil
+}
+
+// newGeneralisation returns what all statements over the rows of a dataset need, with
+// nothing of it compiled.
+func (s *Store) newGeneralisation(dataset string) (*generalisation, error) {
 	personal, err := s.table(dataset)
 	if err != nil {
 		return nil, err
@@ -64,15 +87,13 @@ func (s *Store) generalisation(dataset string) (*generalisation, error) {
 	}
 	g := &generalisation{
 		Personal: personal, Published: analyticsTable(s.policy, s.db, d),
-		Time: quote(d.Time), K: d.Publish.K, Subject: subjectOf(d),
+		Time: quote(d.Time), K: d.Publish.K, Subject: subjectOf(d), Parameters: hierarchyParameters(d.Publish),
 	}
 	for _, c := range d.Columns {
 		if c.Identifies == config.Directly {
 			g.Identifiers = append(g.Identifiers, quote(c.Name))
 		}
 	}
-	g.compileClasses(d)
-	g.compileValues(d)
 	return g, nil
 }
 
@@ -99,7 +120,7 @@ func (g *generalisation) compileClasses(d *config.Dataset) {
 			if level.Name == config.Any {
 				continue // the same for all
 			}
-			v := g.value(transform(level, from, c.ResultType(from.Type)))
+			v := g.value(transform(c, vector[i], from))
 			class = append(class, v)
 			if from.Type.Kind() != config.Text {
 				continue
@@ -121,8 +142,8 @@ func (g *generalisation) compileValues(d *config.Dataset) {
 	for _, c := range d.Publish.Columns {
 		from, _ := d.Column(c.From)
 		result := c.ResultType(from.Type)
-		v := publishedValue{Name: quote(c.Name), PlainType: plainType(result), InClass: !c.Measure, IsText: result.Kind() == config.Text}
-		if c.Measure {
+		v := publishedValue{Name: quote(c.Name), PlainType: plainType(result), InClass: c.InClass(), IsText: result.Kind() == config.Text}
+		if !v.InClass {
 			v.Expression = quote(c.From)
 			if !slices.Contains(g.Measures, v.Expression) {
 				g.Measures = append(g.Measures, v.Expression)
@@ -130,9 +151,9 @@ func (g *generalisation) compileValues(d *config.Dataset) {
 		} else {
 			v.Expression = byLevel(vectors, class, func(level int) string {
 				if c.Levels[level].Name == config.Any {
-					return "'*'"
+					return anything
 				}
-				return g.value(transform(c.Levels[level], from, result))
+				return g.value(transform(c, level, from))
 			})
 			class++
 		}
@@ -172,23 +193,27 @@ func byLevel(vectors [][]int, i int, expression func(level int) string) string {
 	return "multiIf(" + strings.Join(branches, ", ") + ")"
 }
 
-// transform compiles one level of a hierarchy to an expression over a personal
-// column, of the type that the published column has. It is never NULL: the hash of
-// anything with a NULL is NULL, and would put what differs into one class.
-func transform(t config.Transform, from *config.Column, result config.Type) string {
-	e := nullableTransform(t, from, result)
+// anything is what stands for every value alike.
+const anything = "'*'"
+
+// transform compiles one level of a published column to an expression over the
+// personal column, of the type that the published one has. It is never NULL: the hash
+// of anything with a NULL is NULL, and would put what differs into one class.
+func transform(published config.PublishedColumn, level int, from *config.Column) string {
+	e := nullableTransform(published, level, from)
 	if from.Type.Nullable() { // a number, published as text
 		e = fmt.Sprintf("ifNull(%s, '')", e)
 	}
 	return e
 }
 
-func nullableTransform(t config.Transform, from *config.Column, result config.Type) string {
+func nullableTransform(published config.PublishedColumn, level int, from *config.Column) string {
+	t, result := published.Levels[level], published.ResultType(from.Type)
 	c := quote(from.Name)
 	path := fmt.Sprintf("cutQueryStringAndFragment(if(position(%[1]s, '://') > 0, path(%[1]s), %[1]s))", c)
 	switch t.Name {
 	case config.Any:
-		return "'*'"
+		return anything
 	case config.Hour:
 		return fmt.Sprintf("toStartOfHour(toDateTime(%s, 'UTC'))", c)
 	case config.ToDay:
@@ -207,6 +232,8 @@ func nullableTransform(t config.Transform, from *config.Column, result config.Ty
 		return fmt.Sprintf("splitByChar('-', replaceAll(toString(%s), '_', '-'))[1]", c)
 	case config.Bands:
 		return bands(t.Numbers, c)
+	case config.ByHierarchy:
+		return hierarchyLevel(published, level, fmt.Sprintf("ifNull(toString(%s), '')", c))
 	case config.IPPrefix:
 		return fmt.Sprintf("multiIf(isIPv4String(%[1]s), concat(toString(IPv4CIDRToRange(toIPv4OrDefault(%[1]s), %[2]d).1), '/%[2]d'), "+
 			"isIPv6String(%[1]s), concat(toString(IPv6CIDRToRange(toIPv6OrDefault(%[1]s), %[3]d).1), '/%[3]d'), '')", c, t.Numbers[0], t.Numbers[1])

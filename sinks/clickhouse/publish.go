@@ -84,7 +84,7 @@ func (st *stage) parameters() parameters {
 	for i, p := range st.pubs {
 		ids[i] = partitionID(p.Partition)
 	}
-	return parameters{"partitions": arrayOf(ids)}
+	return st.G.over(ids)
 }
 
 // publication returns the record of the partition with ClickHouse's id.

@@ -110,7 +110,7 @@ func analyticsTable(p *config.Policy, db Databases, d *config.Dataset) *table {
 	for _, c := range d.Publish.Columns {
 		source, _ := d.Column(c.From)
 		t.Columns = append(t.Columns, tableColumn{c.Name, storedType(c.ResultType(source.Type)), publishedComment(p, c, source)})
-		if !c.Measure {
+		if c.InClass() {
 			t.OrderBy = append(t.OrderBy, quote(c.Name))
 		}
 	}
@@ -152,7 +152,7 @@ func publishedComment(p *config.Policy, c config.PublishedColumn, source *config
 	if words == "" {
 		words, _ = p.FieldDescription(source.Field)
 	}
-	if c.Measure {
+	if !c.InClass() {
 		return fmt.Sprintf("%s; %s", words, source.Field)
 	}
 	levels := make([]string, len(c.Levels))

@@ -1,0 +1,1 @@
+[{{range $i, $value := .}}{{if $i}}, {{end}}toString({{$value}}){{end}}]::Array(String)
