@@ -210,8 +210,12 @@ func (d *Dataset) checkPublished(r *reporter, at place, c PublishedColumn, seen 
 		r.fault(at.key("from"), "the dataset has no column %q", c.From)
 		return
 	}
-	if c.Measure == (len(c.Levels) > 0) {
-		r.fault(at, "give either levels, as part of the class, or 'measure: true'")
+	if uses := count(len(c.Levels) > 0 || c.Hierarchy != nil, c.Sensitive != nil, c.Measure); uses != 1 {
+		r.fault(at, "give either levels or a hierarchy, as part of the class, or what must hold of sensitive values, or 'measure: true'")
+	}
+	d.checkSensitive(r, at.key("sensitive"), c, source)
+	if c.Weight != nil && (!c.InClass() || !(*c.Weight >= 0 && *c.Weight <= 1)) {
+		r.fault(at.key("weight"), "a weight is a number from 0 to 1, for a column with levels")
 	}
 	if c.Measure && (source.Type.Kind() != Integer && source.Type.Kind() != Float || source.Identifies != Nobody) {
 		r.fault(at.key("measure"), "a measure is a number that identifies nobody; %q is %s and identifies %s", c.From, source.Type, source.Identifies)
@@ -226,6 +230,44 @@ func (d *Dataset) checkPublished(r *reporter, at place, c PublishedColumn, seen 
 	}
 }
 
+// checkSensitive checks what is asked of a sensitive column.
+func (d *Dataset) checkSensitive(r *reporter, at place, c PublishedColumn, source *Column) {
+	s := c.Sensitive
+	if s == nil {
+		return
+	}
+	if source.Identifies == Directly {
+		r.fault(at, "%q identifies directly and may not be published", c.From)
+	}
+	if source.Type.Kind() == Time || source.Type.Kind() == Float {
+		r.fault(at, "a sensitive column has values that occur more than once; %q is %s", c.From, source.Type)
+	}
+	if s.DistinctL == 0 && s.EntropyL == 0 && s.Recursive == nil && s.T == 0 {
+		r.fault(at, "say what must hold of the values in every class: distinct_l, entropy_l, recursive or t")
+	}
+	if s.DistinctL != 0 && s.DistinctL < 2 {
+		r.fault(at.key("distinct_l"), "fewer than 2 different values hide nothing")
+	}
+	if s.EntropyL != 0 && !(s.EntropyL > 1) {
+		r.fault(at.key("entropy_l"), "l must be greater than 1; the entropy of a single value is the logarithm of 1")
+	}
+	if s.Recursive != nil && (s.Recursive.L < 2 || !(s.Recursive.C > 0)) {
+		r.fault(at.key("recursive"), "l must be at least 2 and c greater than 0")
+	}
+	if !(s.T >= 0 && s.T <= 1) {
+		r.fault(at.key("t"), "t is a distance from 0 to 1")
+	}
+}
+
+func count(conditions ...bool) (n int) {
+	for _, c := range conditions {
+		if c {
+			n++
+		}
+	}
+	return n
+}
+
 // checkChain checks that every vector is reachable and no finer than the last.
 func (p *Publication) checkChain(r *reporter, at place) {
 	columns := p.ClassColumns()
@@ -235,6 +277,8 @@ func (p *Publication) checkChain(r *reporter, at place) {
 			j := slices.IndexFunc(columns, func(c PublishedColumn) bool { return c.Name == name })
 			if j < 0 {
 				r.fault(at, "there is no class column %q", name)
+			} else if len(columns[j].Levels) == 0 {
+				continue // what is wrong with its hierarchy is said there
 			} else if level < 0 || level >= len(columns[j].Levels) {
 				r.fault(at, "%q has the levels 0 to %d", name, len(columns[j].Levels)-1)
 			}

@@ -95,8 +95,11 @@ const (
 // Publication is the anonymised form of a dataset.
 type Publication struct {
 	// K is the least number of distinct subjects in every equivalence class.
-	K       int               `yaml:"k"`
-	Columns []PublishedColumn `yaml:"columns"`
+	K int `yaml:"k"`
+	// SuppressionLimit is the greatest share of a partition's rows that may be
+	// suppressed. If it is left out, all may be.
+	SuppressionLimit *Share            `yaml:"suppression_limit,omitempty"`
+	Columns          []PublishedColumn `yaml:"columns"`
 	// Chain is the list of level vectors: each names, for some of the class
 	// columns, the level of generalisation; a column it leaves out stays at the
 	// level of the vector before. A row is published at the first vector at which
@@ -107,16 +110,50 @@ type Publication struct {
 }
 
 // PublishedColumn is a column of an anonymised table. Either it is part of the
-// equivalence class and has levels, or it is a measure.
+// equivalence class and has levels, or it is sensitive, or it is a measure.
 type PublishedColumn struct {
 	Name        string `yaml:"name"`
 	From        string `yaml:"from"` // column of the dataset
 	Description string `yaml:"description,omitempty"`
 	// Levels are the generalisations of the column, from fine to coarse.
 	Levels []Transform `yaml:"levels,omitempty"`
+	// Hierarchy gives the levels value by value instead.
+	Hierarchy *Hierarchy `yaml:"hierarchy,omitempty"`
+	// Weight, from 0 to 1, says how much the column's detail is worth when levels are
+	// chosen, in relation to the other columns; 0.5 if it is left out.
+	Weight *float64 `yaml:"weight,omitempty"`
+	// Sensitive publishes values as they are, outside the class, of which each class
+	// must hold enough different ones that nobody's can be inferred.
+	Sensitive *Sensitive `yaml:"sensitive,omitempty"`
 	// Measure publishes a number as it is, outside the class.
 	Measure bool `yaml:"measure,omitempty"`
 }
+
+// Sensitive is what must hold of a sensitive column's values in every equivalence
+// class; a person's value counts once. What is left out is not asked for.
+type Sensitive struct {
+	// DistinctL is the least number of different values (distinct l-diversity,
+	// Machanavajjhala et al., 2007).
+	DistinctL int `yaml:"distinct_l,omitempty"`
+	// EntropyL is what the entropy of the values must be the logarithm of, at least
+	// (entropy l-diversity).
+	EntropyL float64 `yaml:"entropy_l,omitempty"`
+	// Recursive asks that the most frequent value is rarer than c times those from the
+	// l-th on together (recursive (c,l)-diversity).
+	Recursive *RecursiveDiversity `yaml:"recursive,omitempty"`
+	// T is how much the values' distribution may differ from that of all rows, from 0 to
+	// 1 (t-closeness with equal distances, Li et al., 2007).
+	T float64 `yaml:"t,omitempty"`
+}
+
+// RecursiveDiversity holds the parameters of recursive (c,l)-diversity.
+type RecursiveDiversity struct {
+	C float64 `yaml:"c"`
+	L int     `yaml:"l"`
+}
+
+// InClass reports whether the column is part of the equivalence class.
+func (c PublishedColumn) InClass() bool { return !c.Measure && c.Sensitive == nil }
 
 // Column returns the column called name.
 func (d *Dataset) Column(name string) (*Column, bool) {
@@ -157,7 +194,7 @@ func findWindow(ws []Window, t Trigger) (*Window, bool) {
 func (p *Publication) ClassColumns() []PublishedColumn {
 	return slices.Collect(func(yield func(PublishedColumn) bool) {
 		for _, c := range p.Columns {
-			if !c.Measure && !yield(c) {
+			if c.InClass() && !yield(c) {
 				return
 			}
 		}

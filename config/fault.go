@@ -129,6 +129,12 @@ func (r *reporter) fault(p place, format string, args ...any) {
 	r.faults = multierror.Append(r.faults, f)
 }
 
+// faultIn reports a problem with what p names that lies in another file. A line of 0
+// means the file as a whole.
+func (r *reporter) faultIn(file string, line, column int, p place, format string, args ...any) {
+	r.faults = multierror.Append(r.faults, &Fault{File: file, Line: line, Column: column, Field: p.shown, Problem: fmt.Sprintf(format, args...)})
+}
+
 // start returns the node whose place people would name: the first key of a mapping.
 func start(node ast.Node) ast.Node {
 	switch n := node.(type) {

@@ -16,7 +16,8 @@ func LoadPolicy(file string) (*Policy, error) {
 	return ParsePolicy(file, raw)
 }
 
-// ParsePolicy reads and checks a policy; file is its name in errors.
+// ParsePolicy reads and checks a policy; file is its name in errors, and its folder is
+// where the files lie that it names.
 func ParsePolicy(file string, raw []byte) (*Policy, error) {
 	p := &Policy{File: file, Hash: sha256.Sum256(raw)}
 	root, err := decode(file, raw, p)
@@ -24,6 +25,7 @@ func ParsePolicy(file string, raw []byte) (*Policy, error) {
 		return nil, err
 	}
 	r := &reporter{file: file, root: root}
+	p.resolve(r)
 	p.check(r)
 	if err := r.err(); err != nil {
 		return nil, err

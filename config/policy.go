@@ -32,7 +32,9 @@ type Policy struct {
 
 	// File is the path the policy was loaded from.
 	File string `yaml:"-"`
-	// Hash is the SHA-256 of the file's bytes. It stands in every audit entry.
+	// Hash is the SHA-256 of the file's bytes. Where the policy names further files, it
+	// is that of this SHA-256 followed by theirs, in the order in which they are first
+	// named. It stands in every audit entry.
 	Hash [sha256.Size]byte `yaml:"-"`
 }
 

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,4 +105,31 @@ func (z *Zone) UnmarshalYAML(node ast.Node) error { return unmarshalScalar(node,
 // JSONSchema describes the notation.
 func (Zone) JSONSchema() *jsonschema.Schema {
 	return &jsonschema.Schema{Type: "string", Description: "an IANA time zone name such as Europe/London"}
+}
+
+// Share is a part of a whole, from 0 to 1.
+type Share float64
+
+// ParseShare reads 0.04 or 4%.
+func ParseShare(text string) (Share, error) {
+	number, percent := strings.CutSuffix(text, "%")
+	v, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if percent {
+		v /= 100
+	}
+	if err != nil || !(v >= 0 && v <= 1) {
+		return 0, fmt.Errorf("%q is not a share; write a number from 0 to 1 such as 0.04, or a percentage such as 4%%", text)
+	}
+	return Share(v), nil
+}
+
+// UnmarshalYAML implements yaml.NodeUnmarshaler.
+func (s *Share) UnmarshalYAML(node ast.Node) error { return unmarshalScalar(node, s, ParseShare) }
+
+// JSONSchema describes both notations.
+func (Share) JSONSchema() *jsonschema.Schema {
+	return &jsonschema.Schema{
+		OneOf:       []*jsonschema.Schema{{Type: "number", Minimum: "0", Maximum: "1"}, {Type: "string", Pattern: `^[0-9.]+ *%$`}},
+		Description: "a share, such as 0.04 or 4%",
+	}
 }

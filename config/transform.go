@@ -15,6 +15,11 @@ import (
 type Transform struct {
 	Name    TransformName
 	Numbers []int64
+
+	// Hierarchy and Level say which level it is of which hierarchy, where the column
+	// has one.
+	Hierarchy *Hierarchy `json:"-"`
+	Level     int        `json:",omitempty"`
 }
 
 // TransformName names a way to generalise a value.
@@ -34,6 +39,7 @@ const (
 	BeforeHyphen TransformName = "before_hyphen" // "en-GB" becomes "en"
 	Bands        TransformName = "bands"         // {bands: [0, 10, 100]}: "<0", "0-9", "10-99", "100+"
 	IPPrefix     TransformName = "ip_prefix"     // {ip_prefix: [24, 48]}: network of an IPv4 and an IPv6 address
+	ByHierarchy  TransformName = "hierarchy"     // a level of the column's hierarchy; a policy names it there
 )
 
 // transformRule says what a transform takes.
@@ -92,6 +98,9 @@ func (t *Transform) unmarshalMapping(value *ast.MappingValueNode) error {
 // problem says what is wrong with applying t to values of type from, if anything.
 func (t Transform) problem(from Type) string {
 	rule, ok := transformRules[t.Name]
+	if t.Hierarchy != nil {
+		rule, ok = transformRule{kinds: []Kind{Text, Bool, Integer, Day}}, true
+	}
 	switch {
 	case !ok:
 		return fmt.Sprintf("%q is not a transform; use one of %s", t.Name, strings.Join(transformNames(), ", "))
@@ -111,7 +120,7 @@ func (t Transform) problem(from Type) string {
 // levels give a DateTime; a lone "keep" keeps the type; all else is text.
 func (c PublishedColumn) ResultType(from Type) Type {
 	switch {
-	case c.Measure:
+	case !c.InClass():
 		return from
 	case from.Kind() == Time:
 		return MustType("DateTime")
@@ -133,6 +142,9 @@ func transformNames() []string {
 }
 
 func (t Transform) String() string {
+	if t.Hierarchy != nil {
+		return fmt.Sprintf("level %d of %s", t.Level, t.Hierarchy)
+	}
 	if len(t.Numbers) == 0 {
 		return string(t.Name)
 	}
