@@ -53,6 +53,9 @@ func (j *Ingest) Plan(ctx context.Context, _ time.Time) ([]Step, error) {
 	var steps []Step
 	for _, f := range files {
 		digest, err := j.digest(ctx, f)
+		if errors.Is(err, sinks.ErrSourceMissing) {
+			continue // it was moved away since it was listed
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -67,12 +70,30 @@ func (j *Ingest) Plan(ctx context.Context, _ time.Time) ([]Step, error) {
 		if found && known.State == sinks.SourceComplete {
 			continue
 		}
-		steps = append(steps, Step{
-			ID: sinks.HashID(string(sinks.ActionIngestSource), digest.String()), Action: sinks.ActionIngestSource,
-			Source: digest, Bytes: uint64(f.Bytes), Clause: "C1", Reason: f.Path + " has not been read",
-		})
+		steps = append(steps, sourceStep(digest, f, "has not been read"))
+	}
+	pending, err := j.Ledger.Pending(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range pending { // what waits for them must not wait for ever
+		if _, listed := j.files[s.Digest]; !listed {
+			steps = append(steps, sourceStep(s.Digest, inputOf(s), "was being read when a run was interrupted"))
+		}
 	}
 	return steps, nil
+}
+
+func sourceStep(digest sinks.ID, f sinks.InputFile, reason string) Step {
+	return Step{
+		ID: sinks.HashID(string(sinks.ActionIngestSource), digest.String()), Action: sinks.ActionIngestSource,
+		Source: digest, Bytes: uint64(f.Bytes), Clause: "C1", Reason: f.Path + " " + reason,
+	}
+}
+
+// inputOf returns where a source lay when it was read, as long as it was then.
+func inputOf(s sinks.Source) sinks.InputFile {
+	return sinks.InputFile{Path: s.Path, Bytes: int64(s.Bytes)}
 }
 
 // digest returns the content digest of a file as it lies on disk.
@@ -111,18 +132,21 @@ func (j *Ingest) source(ctx context.Context, in Session, s Step) (Outcome, error
 	if found && known.State == sinks.SourceComplete {
 		return Outcome{Step: s, Result: sinks.ResultUnchanged, Counts: total(known.Days)}, nil
 	}
-	file, ok := j.files[s.Source]
-	if !ok && found {
-		file, ok = sinks.InputFile{Path: known.Path, Bytes: int64(known.Bytes)}, true
-	}
+	file, err := j.locate(ctx, s.Source, known)
 	record := sinks.Source{Digest: s.Source, State: sinks.SourcePending, Path: file.Path, Bytes: uint64(file.Bytes), Run: in.Run, AsOf: in.AsOf}
-	if ok {
+	if found { // what was decided by the time of reading is decided alike again
+		record.AsOf = known.AsOf
+	}
+	if err == nil {
 		record.Days, record.Format, err = j.read(ctx, file, record)
 	}
-	if !ok || errors.Is(err, sinks.ErrSourceMissing) {
+	switch {
+	case errors.Is(err, sinks.ErrSourceMissing):
 		return j.abandon(ctx, s, record)
-	}
-	if err != nil {
+	case errors.Is(err, sinks.ErrInvalidInput): // what could be read stays, and does not wait for the rest
+		record.State, record.Days = sinks.SourceAbandoned, nil
+		return Outcome{}, errors.Join(fmt.Errorf("%s: %w", file.Path, err), j.Ledger.RecordSource(ctx, record))
+	case err != nil:
 		return Outcome{}, fmt.Errorf("%s: %w", file.Path, err)
 	}
 	sinks.Failpoint("ingest.stored")
@@ -134,6 +158,23 @@ func (j *Ingest) source(ctx context.Context, in Session, s Step) (Outcome, error
 	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: total(record.Days)}
 	o.reached(sinks.StageStored)
 	return o, nil
+}
+
+// locate finds the file with a source's content: among the input, or where it lay
+// when an interrupted run read it. What has taken its place there is another source.
+func (j *Ingest) locate(ctx context.Context, source sinks.ID, known sinks.Source) (sinks.InputFile, error) {
+	if file, listed := j.files[source]; listed {
+		return file, nil
+	}
+	file := inputOf(known)
+	if file.Path == "" {
+		return file, sinks.ErrSourceMissing
+	}
+	digest, err := j.digest(ctx, file)
+	if err == nil && digest != source {
+		err = fmt.Errorf("%w: %s is another file now", sinks.ErrSourceMissing, file.Path)
+	}
+	return file, err
 }
 
 // abandon gives up a source whose file is gone. The rows that were stored stay;

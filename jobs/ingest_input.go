@@ -25,6 +25,7 @@ type input struct {
 	format config.InputFormat
 	seed   sinks.ID
 
+	disk   *diskReader
 	raw    io.Reader // as it lies on disk
 	lines  *bufio.Reader
 	closer func()
@@ -34,8 +35,8 @@ type input struct {
 // openSource finds out, by its content and not by its name, how a source is
 // compressed and in which format it is.
 func openSource(raw io.Reader) (*input, error) {
-	in := &input{closer: func() {}}
-	compressed := bufio.NewReaderSize(raw, 256<<10)
+	in := &input{disk: &diskReader{Reader: raw}, closer: func() {}}
+	compressed := bufio.NewReaderSize(in.disk, 256<<10)
 	in.raw = compressed
 	head, err := compressed.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -46,20 +47,21 @@ func openSource(raw io.Reader) (*input, error) {
 	case bytes.HasPrefix(head, []byte{0x1f, 0x8b}):
 		z, err := gzip.NewReader(compressed)
 		if err != nil {
-			return nil, fmt.Errorf("%w: not readable as gzip: %w", sinks.ErrInvalidInput, err)
+			return nil, in.unreadable(err)
 		}
 		content = z
 	case bytes.Equal(head, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(compressed, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
 		if err != nil {
-			return nil, fmt.Errorf("%w: not readable as zstd: %w", sinks.ErrInvalidInput, err)
+			return nil, in.unreadable(err)
 		}
 		content, in.closer = z, z.Close
 	}
 	in.lines = bufio.NewReaderSize(content, maxLine)
 	head, err = in.lines.Peek(maxLine)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
-		return nil, unreadable(err)
+		in.Close()
+		return nil, in.unreadable(err)
 	}
 	first, _, _ := bytes.Cut(head, []byte{'\n'})
 	in.seed, in.format = decode.Seed(first), decode.Detect(head)
@@ -88,7 +90,7 @@ func (in *input) next() (line, error) {
 			err = in.skipLine()
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return l, unreadable(err)
+			return l, in.unreadable(err)
 		}
 		l.bytes = bytes.TrimRight(l.bytes, "\r\n")
 		if len(l.bytes) > 0 {
@@ -117,11 +119,24 @@ func (in *input) drain() error {
 	return err
 }
 
-// unreadable marks an error of decompression as the input's fault.
-func unreadable(err error) error {
-	if errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, zstd.ErrCRCMismatch) || errors.Is(err, zstd.ErrMagicMismatch) || errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-		return fmt.Errorf("%w: the compressed stream is damaged: %w", sinks.ErrInvalidInput, err)
+// unreadable marks an error as the input's fault, if it is not the disk's.
+func (in *input) unreadable(err error) error {
+	if in.disk.err != nil {
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: the compressed stream is damaged: %w", sinks.ErrInvalidInput, err)
+}
+
+// diskReader remembers whether reading the file itself has failed.
+type diskReader struct {
+	io.Reader
+	err error
+}
+
+func (r *diskReader) Read(p []byte) (int, error) {
+	n, err := r.Reader.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		r.err = err
+	}
+	return n, err
 }

@@ -111,10 +111,11 @@ func (n *run) begin(ctx context.Context) ([]Step, error) {
 }
 
 // openIntents returns the intents of this kind of job without an outcome, oldest
-// first. It reads back to the last run that ended, because that one had taken up
-// whatever was open before it.
+// first. It reads back to the beginning of the last run that ended, because that
+// one had taken up whatever was open then.
 func (n *run) openIntents(ctx context.Context) (open []*sinks.Entry, err error) {
 	ended := map[sinks.ID]bool{}
+	var last sinks.ID // the last run that ended
 	for e, err := range n.Log.Backwards(ctx) {
 		if err != nil {
 			return nil, auditError(ctx, err)
@@ -123,11 +124,14 @@ func (n *run) openIntents(ctx context.Context) (open []*sinks.Entry, err error) 
 			continue
 		}
 		if e.Phase == sinks.Outcome {
-			if e.Action == sinks.ActionRun && e.Result != sinks.ResultAbandoned {
-				break
+			if e.Action == sinks.ActionRun && e.Result != sinks.ResultAbandoned && last.IsZero() {
+				last = e.Run
 			}
 			ended[e.Step] = true
 			continue
+		}
+		if e.Action == sinks.ActionRun && e.Run == last {
+			break
 		}
 		if !ended[e.Step] {
 			ended[e.Step] = true

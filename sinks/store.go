@@ -56,7 +56,7 @@ type SourceState string
 const (
 	SourcePending   SourceState = "pending"   // begun; rows of it may be stored
 	SourceComplete  SourceState = "complete"  // every record accounted for
-	SourceAbandoned SourceState = "abandoned" // begun, and the input is gone
+	SourceAbandoned SourceState = "abandoned" // begun, and the input is gone or damaged
 )
 
 // Source is an input file.
@@ -76,6 +76,8 @@ type Source struct {
 type SourceLedger interface {
 	Source(ctx context.Context, digest ID) (Source, bool, error)
 	RecordSource(ctx context.Context, s Source) error
+	// Pending returns the sources that were begun and not ended, without their days.
+	Pending(ctx context.Context) ([]Source, error)
 }
 
 // PartitionStats is what a personal partition holds.

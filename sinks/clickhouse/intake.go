@@ -173,8 +173,22 @@ func (s *Store) StoredRows(ctx context.Context, dataset string, source uint64) (
 	return rows, err
 }
 
-// OpenBatches implements sinks.Intake.
+// OpenBatches implements sinks.Intake. A table that is not partitioned by the day
+// has one batch for all, which is sealed by every deletion from it: what is
+// inserted after that is not taken for what was deleted.
 func (s *Store) OpenBatches(ctx context.Context, dataset string, days []sinks.Day) (map[sinks.Day]uint32, error) {
+	t, err := s.table(dataset)
+	if err != nil {
+		return nil, err
+	}
+	if !t.byDay() {
+		batch, err := s.generation(ctx, t)
+		open := make(map[sinks.Day]uint32, len(days))
+		for _, d := range days {
+			open[d] = batch
+		}
+		return open, err
+	}
 	open := make(map[sinks.Day]uint32, len(days))
 	first, last := days[0], days[0]
 	for _, d := range days {
@@ -182,7 +196,7 @@ func (s *Store) OpenBatches(ctx context.Context, dataset string, days []sinks.Da
 		first, last = min(first, d), max(last, d)
 	}
 	p := parameters{"dataset": dataset, "first": first.String(), "last": last.String()}
-	err := s.query(ctx, "open_batches", s.db, p, func(r driver.Rows) error {
+	err = s.query(ctx, "open_batches", s.db, p, func(r driver.Rows) error {
 		var day sinks.Day
 		var batch uint32
 		err := scanDay(r, &day, &batch)
@@ -192,4 +206,23 @@ func (s *Store) OpenBatches(ctx context.Context, dataset string, days []sinks.Da
 		return err
 	})
 	return open, err
+}
+
+// generation returns the open batch of a table that is one partition.
+func (s *Store) generation(ctx context.Context, t *table) (batch uint32, err error) {
+	first := sinks.Day(0).String()
+	err = s.query(ctx, "open_batches", s.db, parameters{"dataset": t.Name, "first": first, "last": first}, func(r driver.Rows) error {
+		var day sinks.Day
+		return scanDay(r, &day, &batch)
+	})
+	return batch, err
+}
+
+// beginGeneration seals the batch of a table that is one partition.
+func (s *Store) beginGeneration(ctx context.Context, t *table) error {
+	batch, err := s.generation(ctx, t)
+	if err != nil {
+		return err
+	}
+	return s.Seal(ctx, t.Name, []sinks.Partition{{Batch: batch}})
 }

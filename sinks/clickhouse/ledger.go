@@ -33,6 +33,19 @@ func (s *Store) Source(ctx context.Context, digest sinks.ID) (source sinks.Sourc
 	return source, found, err
 }
 
+// Pending implements sinks.SourceLedger.
+func (s *Store) Pending(ctx context.Context) (sources []sinks.Source, err error) {
+	err = s.query(ctx, "pending_sources", s.db, nil, func(r driver.Rows) error {
+		var digest, run uuid.UUID
+		source := sinks.Source{State: sinks.SourcePending}
+		err := r.Scan(&digest, &source.Path, &source.Format, &source.Bytes, &run, &source.AsOf)
+		source.Digest, source.Run = sinks.ID(digest), sinks.ID(run)
+		sources = append(sources, source)
+		return err
+	})
+	return sources, err
+}
+
 // RecordSource implements sinks.SourceLedger. The account goes in as one block;
 // the part without a date is written even if it is empty, so that there is at
 // least one row by which the source is known.

@@ -23,6 +23,12 @@ type table struct {
 	dataset *config.Dataset // nil for the quarantine
 }
 
+// onePartition is the partitioning of tables whose rows leave one by one.
+const onePartition = "tuple()"
+
+// byDay reports whether the table's rows leave by whole days.
+func (t *table) byDay() bool { return t.PartitionBy != onePartition }
+
 type tableColumn struct{ Name, Type, Comment string }
 
 // The columns that every personal table has beside the policy's.
@@ -52,7 +58,7 @@ func personalTables(p *config.Policy, db Databases) map[string]*table {
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
 		t := datasetTable(p, d, db.Telemetry)
-		t.PartitionBy = "tuple()"
+		t.PartitionBy = onePartition
 		if _, byDay := d.Window(config.EventTime); byDay {
 			t.PartitionBy = partitionBy(d.Time) // whole days expire at once
 		}
@@ -78,7 +84,7 @@ func datasetTable(p *config.Policy, d *config.Dataset, database string) *table {
 // trainingTable is one partition: its rows leave one by one, not by the day.
 func trainingTable(p *config.Policy, db Databases) *table {
 	t := datasetTable(p, config.TrainingRecords(), db.Control)
-	t.PartitionBy = "tuple()"
+	t.PartitionBy = onePartition
 	t.Comment = t.dataset.Description
 	return t
 }

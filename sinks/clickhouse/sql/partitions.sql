@@ -1,7 +1,7 @@
 {{- /* The partitions up to a day, with the rows of files that are not yet ingested whole,
        and the parts that somebody has detached: also where nothing else is left. */ -}}
 SELECT
-    YYYYMMDDToDate(toUInt32(substring(lapse_partition, 1, 8))) AS day, toUInt32(substring(lapse_partition, 10)) AS batch,
+    YYYYMMDDToDate(toUInt32OrZero(substring(lapse_partition, 1, 8))) AS day, toUInt32OrZero(substring(lapse_partition, 10)) AS batch,
     sum(lapse_rows) AS rows, sum(lapse_people) AS subjects, sum(lapse_bytes) AS bytes, sum(lapse_unfinished) AS unfinished, sum(lapse_detached) AS detached
 FROM (
     SELECT
