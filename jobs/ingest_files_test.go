@@ -132,7 +132,7 @@ func TestCopiesOfAFileAreDuplicates(t *testing.T) {
 			for copied, content := range map[string][]byte{
 				name + ".gz": gzipped(content), name + ".zst": zstded(content), name + ".2": append(bytes.Clone(content), '\n'),
 				"in-two-members.gz": append(gzipped(content[:len(content)/2]), gzipped(content[len(content)/2:])...),
-				"misnamed.txt":      gzipped(append([]byte(content), '\n', '\n')),
+				"misnamed.txt":      gzipped(append(bytes.Clone(content), '\n', '\n')),
 			} {
 				want := account{read: read.read, duplicate: read.read}
 				if got := total(s.ingest(end(1), s.write(copied, content))); got != want {

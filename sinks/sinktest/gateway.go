@@ -48,7 +48,7 @@ func StartGateway(t testing.TB) *Gateway {
 	go func() { exited <- cmd.Wait() }()
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
-		_ = <-exited // it was killed
+		<-exited //nolint:errcheck // it was killed
 	})
 	g := &Gateway{Address: address}
 	var err error
