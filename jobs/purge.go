@@ -103,7 +103,7 @@ func (j *Purge) expired(ctx context.Context, now time.Time, dataset string, w *c
 }
 
 // Execute implements Job.
-func (j *Purge) Execute(ctx context.Context, _ Session, steps []Step) []Outcome {
+func (j *Purge) Execute(ctx context.Context, in Session, steps []Step) []Outcome {
 	switch steps[0].Action {
 	case sinks.ActionErasePartition:
 		return j.erasePartitions(ctx, steps)
@@ -112,7 +112,7 @@ func (j *Purge) Execute(ctx context.Context, _ Session, steps []Step) []Outcome 
 	case sinks.ActionEraseSubjects:
 		return []Outcome{j.eraseSubjects(ctx, steps[0])}
 	case sinks.ActionForgetItems:
-		return []Outcome{j.forget(ctx, steps[0])}
+		return []Outcome{j.forget(ctx, in, steps[0])}
 	}
 	return failAll(steps, fmt.Errorf("purge does not do %q", steps[0].Action))
 }

@@ -68,7 +68,7 @@ func TestPurgeTakesWhatIsDueAndNothingElse(t *testing.T) {
 	held := s.objects()
 	purged, kept := map[string]bool{}, len(held)
 	erased := 0
-	for _, month := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 14, 17, 21} {
+	for _, month := range []int{1, 2, 3, 5, 7, 8, 15, 21} {
 		asOf := end(month)
 		report := s.ingest(asOf, s.monthsBefore(asOf)...)
 		quarantined := total(report).quarantined
@@ -87,7 +87,8 @@ func TestPurgeTakesWhatIsDueAndNothingElse(t *testing.T) {
 		if stones := s.count("SELECT count() FROM {control}.tombstones FINAL"); stones != len(purged) {
 			t.Errorf("%s: %d tombstones for %d purged items", asOf, stones, len(purged))
 		}
-		for _, row := range s.query("SELECT object_key FROM {control}.training WHERE object_key != '' AND at <= '" + asOf.Format(time.DateTime) + "'") {
+		// A consent may come for an object that is gone; it is kept for another 90 days.
+		for _, row := range s.query("SELECT object_key FROM {control}.training WHERE object_key != '' AND (kind = 'training_item' OR at < '" + asOf.AddDate(0, 0, -90).Format(time.DateTime) + "')") {
 			if purged[row[0].(string)] {
 				t.Errorf("%s: the register still knows %s", asOf, row[0])
 			}

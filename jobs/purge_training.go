@@ -42,7 +42,7 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 		set = sinks.HashID(set.String(), item.Item.String())
 		steps = append(steps, s)
 	}
-	forget, err := j.planForget(ctx, set)
+	forget, err := j.planForget(ctx, now, set)
 	return append(steps, forget...), err
 }
 
@@ -52,10 +52,15 @@ var itemReasons = map[sinks.Rule]string{
 	sinks.RuleConsentAbsent:    "stored without consent",
 }
 
+// strayConsents is how long a consent is kept for an object that the register does
+// not know: its registration may be on the way, or it was purged before the
+// consent was.
+const strayConsents = 90 * 24 * time.Hour
+
 // planForget plans the deletion of the register's rows about purged items: those
 // purged before, and those that are about to be.
-func (j *Purge) planForget(ctx context.Context, about sinks.ID) ([]Step, error) {
-	rows, set, err := j.Register.Forgettable(ctx)
+func (j *Purge) planForget(ctx context.Context, now time.Time, about sinks.ID) ([]Step, error) {
+	rows, set, err := j.Register.Forgettable(ctx, now.Add(-strayConsents))
 	if err != nil {
 		return nil, fmt.Errorf("plan training register: %w", err)
 	}
@@ -151,15 +156,15 @@ func itemCounts(t sinks.Tombstone) map[sinks.Count]uint64 {
 }
 
 // forget deletes what the register says about purged items.
-func (j *Purge) forget(ctx context.Context, s Step) Outcome {
-	rows, _, err := j.Register.Forgettable(ctx)
+func (j *Purge) forget(ctx context.Context, in Session, s Step) Outcome {
+	rows, _, err := j.Register.Forgettable(ctx, in.AsOf.Add(-strayConsents))
 	if err != nil {
 		return failed(s, err)
 	}
 	if rows == 0 {
 		return Outcome{Step: s, Result: sinks.ResultUnchanged}
 	}
-	left, err := j.Register.Forget(ctx)
+	left, err := j.Register.Forget(ctx, in.AsOf.Add(-strayConsents))
 	if err != nil {
 		return failed(s, err)
 	}

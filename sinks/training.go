@@ -45,10 +45,11 @@ type TrainingRegister interface {
 	Tombstones(ctx context.Context, ids []ID) (map[ID]Tombstone, error)
 	PutTombstones(ctx context.Context, stones []Tombstone) error
 	// Forgettable counts the register's rows about items that have a tombstone, and
-	// returns an id of that set of items.
-	Forgettable(ctx context.Context) (rows uint64, set ID, err error)
+	// the consents of before a time for objects that it does not know; and returns
+	// an id of that set.
+	Forgettable(ctx context.Context, strays time.Time) (rows uint64, set ID, err error)
 	// Forget deletes those rows and returns what is left of them.
-	Forget(ctx context.Context) (Absence, error)
+	Forget(ctx context.Context, strays time.Time) (Absence, error)
 }
 
 // SubjectCutoff says whose rows are due: the subjects whose event (the closing of

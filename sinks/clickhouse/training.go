@@ -99,20 +99,20 @@ func (s *Store) PutTombstones(ctx context.Context, stones []sinks.Tombstone) err
 }
 
 // Forgettable implements sinks.TrainingRegister.
-func (s *Store) Forgettable(ctx context.Context) (rows uint64, set sinks.ID, err error) {
+func (s *Store) Forgettable(ctx context.Context, strays time.Time) (rows uint64, set sinks.ID, err error) {
 	var hash uint64
-	err = s.queryRow(ctx, "forgettable", s.db, nil, &rows, &hash)
+	err = s.queryRow(ctx, "forgettable", s.db, parameters{"strays": milliseconds(strays)}, &rows, &hash)
 	binary.BigEndian.PutUint64(set[:], hash)
 	return rows, set, err
 }
 
 // Forget implements sinks.TrainingRegister. The rows are listed first: a mutation
 // that looks into the table it changes can wait for itself.
-func (s *Store) Forget(ctx context.Context) (left sinks.Absence, err error) {
+func (s *Store) Forget(ctx context.Context, strays time.Time) (left sinks.Absence, err error) {
 	data := map[string]any{"Control": s.db.Control, "RecordTable": stagePrefix + sinks.NewID().String() + "_records"}
 	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), data["RecordTable"].(string))) }()
 	for _, statement := range []string{"create_forgotten", "list_forgotten"} {
-		if err := s.exec(ctx, statement, data, nil); err != nil {
+		if err := s.exec(ctx, statement, data, parameters{"strays": milliseconds(strays)}); err != nil {
 			return left, err
 		}
 	}
@@ -121,7 +121,7 @@ func (s *Store) Forget(ctx context.Context) (left sinks.Absence, err error) {
 		return left, err
 	}
 	return s.awaitGone(ctx, t, func() (uint64, error) {
-		rows, _, err := s.Forgettable(ctx)
+		rows, _, err := s.Forgettable(ctx, strays)
 		return rows, err
 	})
 }

@@ -235,11 +235,11 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 		return query(t, o, statement(o, "SELECT count() FROM {control}.training WHERE "+where))[0][0]
 	}
 	all := count("1").(uint64)
-	rows, set, err := s.Forgettable(t.Context())
+	rows, set, err := s.Forgettable(t.Context(), time.Unix(0, 0))
 	if err != nil || rows != want || set.IsZero() {
 		t.Errorf("%d rows are to be forgotten, want %d: %v", rows, want, err)
 	}
-	if absence, err := s.Forget(t.Context()); err != nil || !absence.Proven() {
+	if absence, err := s.Forget(t.Context(), time.Unix(0, 0)); err != nil || !absence.Proven() {
 		t.Errorf("%+v: %v", absence, err)
 	}
 	if got := count("1"); got != all-want {
@@ -252,7 +252,7 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 	if err != nil || len(items) != 1 || !sameItem(items[left[0].Item], itemOf(truth, left[0].Key)) {
 		t.Errorf("the register still has %v: %v", items, err)
 	}
-	if rows, _, err := s.Forgettable(t.Context()); err != nil || rows != 0 {
+	if rows, _, err := s.Forgettable(t.Context(), time.Unix(0, 0)); err != nil || rows != 0 {
 		t.Errorf("%d rows are still to be forgotten: %v", rows, err)
 	}
 	if again, err := s.DueItems(t.Context(), now, cutoffs(now)); err != nil || len(again) != len(left) {
@@ -263,6 +263,28 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 func itemOf(truth *traffic.Truth, key string) *traffic.Item {
 	i := slices.IndexFunc(truth.Training.Items, func(i traffic.Item) bool { return i.Key == key })
 	return &truth.Training.Items[i]
+}
+
+// A consent that comes after its object is gone is no reason to remember it for ever.
+func TestConsentsForUnknownObjectsAreForgottenAtLast(t *testing.T) {
+	t.Parallel()
+	p := sinktest.Policy(t, config.Facesoft)
+	s, o := sinktest.Store(t, p)
+	register(t, s, p, []byte(`{"type":"training_consent","at":"2024-01-01T00:00:00Z","decision":"withdrawn","key":"gone"}
+{"type":"training_consent","at":"2024-01-03T00:00:00Z","decision":"withdrawn","key":"gone too"}
+{"type":"training_consent","at":"2024-01-01T00:00:00Z","decision":"granted","key":"there"}
+{"type":"training_consent","at":"2024-01-01T00:00:00Z","decision":"withdrawn","organisation":"o"}
+{"type":"training_item","at":"2024-01-01T00:00:00Z","bucket":"b","key":"there","purposes":["p"],"derivatives":[],"subjects":[]}`))
+	strays := newYear.AddDate(0, 0, 1)
+	if rows, _, err := s.Forgettable(t.Context(), strays); err != nil || rows != 1 {
+		t.Errorf("%d rows are to be forgotten, want 1: %v", rows, err)
+	}
+	if left, err := s.Forget(t.Context(), strays); err != nil || !left.Proven() {
+		t.Errorf("%+v: %v", left, err)
+	}
+	if got, want := fmt.Sprint(query(t, o, statement(o, "SELECT object_key FROM {control}.training ORDER BY object_key"))), "[[] [gone too] [there] [there]]"; got != want {
+		t.Errorf("held: %s, want %s", got, want)
+	}
 }
 
 // uploads are notes about one key, by the hour: what is said of an object that is
@@ -303,7 +325,7 @@ func TestObjectThatTookAnothersPlaceIsJudgedByItself(t *testing.T) {
 			if err := s.PutTombstones(t.Context(), []sinks.Tombstone{{Item: due[0].Item, Rule: due[0].Rule}}); err != nil {
 				t.Fatal(err)
 			}
-			if left, err := s.Forget(t.Context()); err != nil || !left.Proven() {
+			if left, err := s.Forget(t.Context(), time.Unix(0, 0)); err != nil || !left.Proven() {
 				t.Fatalf("%+v: %v", left, err)
 			}
 			if c.later != nil {

@@ -1,5 +1,6 @@
 {{- /* What the register says about purged objects: their registrations, and the
-       consents given or withdrawn for them by key, unless the key has another object. */ -}}
+       consents given or withdrawn for them by key, unless the key has another object;
+       and the consents of long ago for keys of which nothing is registered. */ -}}
 (
     kind = 'training_item' AND item IN ({{template "forgotten_items.sql" .}})
     OR kind = 'training_consent' AND object_key != '' AND object_key IN (
@@ -8,5 +9,8 @@
         WHERE kind = 'training_item'
         GROUP BY object_key
         HAVING countIf(item NOT IN ({{template "forgotten_items.sql" .}})) = 0
+    )
+    OR kind = 'training_consent' AND object_key != '' AND at < {strays:DateTime64(3, 'UTC')} AND object_key NOT IN (
+        SELECT object_key FROM {{name .Control "training"}} WHERE kind = 'training_item'
     )
 )
