@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/jobs/traffic"
