@@ -35,6 +35,10 @@ soak: engine ## Run the long fault tests
 bench: engine ## Measure, in ratios against something run beside it
 	go test -run '^$$' -bench . -benchtime 1x ./...
 
+.PHONY: bench-kanon
+bench-kanon: ## Measure the search for levels on the Adult data, where it is there
+	go test -run '^$$' -bench Adult -benchtime 3x ./jobs/kanon
+
 .PHONY: bench-audit
 bench-audit: ## Measure the audit log: appends, verification beside SHA-256, proofs
 	go test -run '^$$' -bench 'DurableAppends|OneAppend' -benchtime 3s ./sinks/auditlog

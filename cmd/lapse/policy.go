@@ -16,7 +16,7 @@ func (a *app) policyCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:     "policy",
 		Short:   "Check and show the policy",
-		Example: "  lapse policy check policy.yaml\n  lapse policy show\n  lapse policy schema > policy.schema.json",
+		Example: "  lapse policy check policy.yaml\n  lapse policy show\n  lapse policy tune requests --write proposal.yaml\n  lapse policy schema > policy.schema.json",
 	}
 	c.AddCommand(
 		&cobra.Command{
@@ -47,6 +47,7 @@ func (a *app) policyCommand() *cobra.Command {
 				return a.showPolicy(p)
 			},
 		},
+		a.policyTuneCommand(),
 		&cobra.Command{
 			Use:   "schema",
 			Short: "Print the JSON Schema of the policy file, for editors",

@@ -31,21 +31,16 @@ type adultCase struct {
 var adultCases = []adultCase{
 	{measure: NonUniformEntropy, requirement: Requirement{K: 2, SuppressionLimit: 0.01}, levels: []int{0, 0, 1, 1, 2, 2, 2, 1, 1}, loss: 249978.70787584342},
 	{measure: NonUniformEntropy, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{1, 0, 1, 1, 3, 2, 2, 0, 1}, loss: 255559.85455731067},
-	{measure: NonUniformEntropy, requirement: Requirement{K: 10, SuppressionLimit: 0.05}, levels: []int{1, 0, 1, 1, 2, 2, 2, 1, 1}, loss: 277396.3479523085},
 	{measure: NonUniformEntropy, requirement: Requirement{K: 50, SuppressionLimit: 0.1}, levels: []int{1, 0, 1, 1, 3, 2, 2, 1, 1}, loss: 310356.6736225403},
 	{measure: NonUniformEntropy, requirement: Requirement{K: 100}, levels: []int{0, 4, 1, 1, 3, 2, 2, 1, 1}, loss: 453196.8932458743},
 	{measure: NonUniformEntropy, requirement: Requirement{K: 5}, levels: []int{1, 2, 1, 1, 3, 2, 2, 1, 1}, loss: 407289.5388925293},
 	{measure: NonUniformEntropy, count: true, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{1, 0, 1, 1, 3, 2, 2, 0, 1}, loss: 264971.5825580817},
-	{measure: NonUniformEntropy, count: true, requirement: Requirement{K: 50, SuppressionLimit: 0.1}, levels: []int{1, 0, 1, 1, 3, 2, 2, 1, 1}, loss: 331377.6795995685},
 	{measure: NonUniformEntropy, count: true, balance: at(0.25), requirement: Requirement{K: 5, SuppressionLimit: 0.05}, levels: []int{0, 0, 1, 1, 2, 2, 2, 1, 1}, loss: 257160.32308998337},
 	{measure: NonUniformEntropy, count: true, balance: at(0.75), requirement: Requirement{K: 5, SuppressionLimit: 0.05}, levels: []int{1, 0, 1, 1, 3, 2, 2, 0, 1}, loss: 137191.6552794262},
 	{measure: NonUniformEntropy, count: true, aggregate: GeometricMean, requirement: Requirement{K: 10, SuppressionLimit: 0.03}, levels: []int{0, 4, 0, 2, 3, 2, 2, 2, 0}, loss: 1647.3903591019932},
-	{measure: NonUniformEntropy, aggregate: Maximum, requirement: Requirement{K: 10, SuppressionLimit: 0.03}, levels: []int{1, 0, 1, 2, 2, 2, 2, 1, 1}, loss: 54910.0970638954},
-	{measure: NonUniformEntropy, weights: map[string]float64{"age": 1, "sex": 0}, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{1, 0, 1, 1, 3, 2, 2, 0, 1}, loss: 114071.10724042279},
 	{measure: NonUniformEntropy, count: true, weights: map[string]float64{"education": 0.9, "occupation": 0.1, "age": 0.7}, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{1, 0, 1, 2, 0, 2, 2, 2, 1}, loss: 126424.53748339805},
 	{measure: NonUniformEntropy, sensitive: "occupation", requirement: Requirement{SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Entropy, L: 3}}}, levels: []int{0, 0, 1, 1, 2, 2, 2, 0}, loss: 170763.7641568316},
 	{measure: NonUniformEntropy, count: true, sensitive: "occupation", requirement: Requirement{SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Entropy, L: 3}}}, levels: []int{0, 0, 1, 1, 2, 2, 2, 0}, loss: 182803.4572784986},
-	{measure: NonUniformEntropy, count: true, sensitive: "marital-status", requirement: Requirement{SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Entropy, L: 3}}}, levels: []int{1, 4, 0, 2, 1, 1, 1, 1}, loss: 379722.1203302825},
 	{measure: NonUniformEntropy, count: true, sensitive: "marital-status", requirement: Requirement{K: 5, Diversity: []Diversity{{Kind: Distinct, L: 3}}}, levels: []int{0, 1, 1, 3, 2, 2, 2, 1}, loss: 374831.1061037879},
 	{measure: NonUniformEntropy, sensitive: "occupation", requirement: Requirement{K: 5, SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Distinct, L: 3}}}, levels: []int{0, 0, 1, 0, 2, 2, 2, 1}, loss: 170361.9944133179},
 	{measure: NonUniformEntropy, count: true, sensitive: "education", requirement: Requirement{Diversity: []Diversity{{Kind: Recursive, C: 4, L: 3}}}, levels: []int{1, 1, 1, 2, 2, 2, 1, 1}, loss: 321614.14564282016},
@@ -54,29 +49,19 @@ var adultCases = []adultCase{
 	{measure: NonUniformEntropy, count: true, sensitive: "education", requirement: Requirement{K: 5, Diversity: []Diversity{{Kind: Distinct, L: 2}}, Closeness: []Closeness{{T: 0.5}}}, levels: []int{1, 1, 1, 1, 2, 2, 2, 1}, loss: 339198.21784342173},
 	{measure: NormalisedEntropy, count: true, requirement: Requirement{K: 2, SuppressionLimit: 0.01}, levels: []int{0, 4, 0, 0, 3, 2, 0, 1, 0}, loss: 3.61812473065333},
 	{measure: NormalisedEntropy, count: true, requirement: Requirement{K: 100}, levels: []int{0, 4, 1, 1, 3, 2, 2, 2, 0}, loss: 6.452198910815499},
-	{measure: NormalisedEntropy, count: true, aggregate: GeometricMean, requirement: Requirement{K: 10, SuppressionLimit: 0.03}, levels: []int{0, 4, 0, 0, 3, 2, 0, 2, 0}, loss: 0.3938572860754881},
 	{measure: Discernibility, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{1, 0, 1, 1, 3, 2, 2, 0, 1}, loss: 1415782.0},
-	{measure: Discernibility, requirement: Requirement{K: 10, SuppressionLimit: 0.05}, levels: []int{0, 0, 1, 2, 2, 2, 2, 1, 1}, loss: 2129936.0},
 	{measure: Discernibility, count: true, requirement: Requirement{K: 2, SuppressionLimit: 0.01}, levels: []int{0, 0, 1, 2, 3, 2, 2, 1, 0}, loss: 4602798.0},
-	{measure: Discernibility, count: true, requirement: Requirement{K: 10, SuppressionLimit: 0.05}, levels: []int{1, 0, 1, 2, 3, 2, 2, 1, 1}, loss: 10541769.0},
-	{measure: Discernibility, sensitive: "education", requirement: Requirement{SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Recursive, C: 4, L: 3}}}, levels: []int{0, 0, 1, 1, 2, 2, 1, 0}, loss: 1881030.0},
 	{measure: Discernibility, sensitive: "education", requirement: Requirement{K: 5, SuppressionLimit: 0.05, Closeness: []Closeness{{T: 0.3}}}, levels: []int{0, 4, 1, 0, 1, 2, 1, 1}, loss: 69992458.0},
 	{measure: AverageClassSize, count: true, requirement: Requirement{K: 10, SuppressionLimit: 0.05}, levels: []int{0, 0, 1, 2, 2, 2, 2, 1, 1}, loss: 52.823117338003506},
-	{measure: AverageClassSize, count: true, requirement: Requirement{K: 50, SuppressionLimit: 0.1}, levels: []int{0, 0, 1, 2, 3, 2, 2, 1, 1}, loss: 131.7117903930131},
 	{measure: AverageClassSize, count: true, balance: at(0.25), requirement: Requirement{K: 5, SuppressionLimit: 0.05}, levels: []int{1, 0, 1, 1, 3, 2, 2, 0, 1}, loss: 57.56106870229008},
-	{measure: AverageClassSize, count: true, balance: at(0.75), requirement: Requirement{K: 5, SuppressionLimit: 0.05}, levels: []int{1, 0, 1, 1, 3, 2, 2, 0, 1}, loss: 28.82178690874343},
 	{measure: AverageClassSize, count: true, sensitive: "occupation", requirement: Requirement{K: 5, SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Entropy, L: 3}}}, levels: []int{1, 0, 1, 1, 2, 2, 1, 0}, loss: 50.01990049751244},
-	{measure: AverageClassSize, count: true, sensitive: "education", requirement: Requirement{K: 5, SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Distinct, L: 3}}}, levels: []int{1, 0, 1, 1, 2, 2, 0, 1}, loss: 29.34046692607004},
 	{measure: Precision, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{0, 4, 0, 0, 2, 1, 0, 2, 0}, loss: 0.35185185185185186},
-	{measure: Precision, count: true, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{0, 4, 0, 0, 2, 1, 0, 2, 0}, loss: 0.3774666185315347},
 	{measure: Precision, count: true, balance: at(0), requirement: Requirement{K: 5, SuppressionLimit: 0.05}, levels: []int{0, 4, 0, 0, 3, 1, 0, 1, 0}, loss: 0.3171871891784364},
 	{measure: Precision, count: true, weights: map[string]float64{"age": 1}, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{0, 1, 0, 1, 3, 1, 1, 2, 0}, loss: 0.23426828459651217},
 	{measure: Granularity, count: true, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{0, 3, 0, 1, 1, 1, 1, 2, 0}, loss: 0.26611081915757495},
-	{measure: Granularity, count: true, balance: at(0.25), requirement: Requirement{K: 5, SuppressionLimit: 0.05}, levels: []int{0, 3, 0, 0, 2, 1, 1, 2, 0}, loss: 0.22318757126912092},
 	{measure: Granularity, count: true, balance: at(0.75), requirement: Requirement{K: 5, SuppressionLimit: 0.05}, levels: []int{0, 3, 0, 0, 2, 1, 1, 2, 0}, loss: 0.14570058276808773},
 	{measure: Granularity, count: true, aggregate: Sum, requirement: Requirement{K: 10, SuppressionLimit: 0.03}, levels: []int{0, 3, 0, 1, 3, 1, 1, 2, 0}, loss: 3.3377050203},
 	{measure: Granularity, count: true, sensitive: "occupation", requirement: Requirement{K: 2, SuppressionLimit: 0.05, Diversity: []Diversity{{Kind: Recursive, C: 4, L: 3}}}, levels: []int{0, 3, 0, 0, 2, 1, 1, 0}, loss: 0.17214244003517676},
-	{measure: Granularity, count: true, weights: map[string]float64{"age": 1, "sex": 0}, requirement: Requirement{K: 5, SuppressionLimit: 0.04}, levels: []int{1, 3, 0, 1, 2, 1, 1, 1, 0}, loss: 0.12350410667569234},
 	{measure: Height, requirement: Requirement{K: 5}, levels: []int{0, 4, 1, 2, 3, 2, 0, 2, 0}, loss: 14.0},
 }
 
@@ -148,7 +133,11 @@ func adult(t testing.TB, sensitive string, weights map[string]float64) *Table {
 			values = append(values, row[i])
 		}
 		if name == sensitive {
-			table.Sensitive = append(table.Sensitive, Sensitive{Name: name, Values: number(values)})
+			s := Sensitive{Name: name}
+			for _, v := range number(values) {
+				s.Values = append(s.Values, uint64(v))
+			}
+			table.Sensitive = append(table.Sensitive, s)
 			continue
 		}
 		hierarchy := readAdult(t, "adult_hierarchy_"+name+".csv")

@@ -171,7 +171,7 @@ func (b *brute) measure(vector []int, classes []*bruteClass) float64 {
 				published++
 			}
 		}
-		return rows / (published*s + one*g)
+		return min(rows/(published*s+one*g), math.MaxFloat64)
 	}
 	losses := make([]float64, len(vector))
 	for i := range vector {

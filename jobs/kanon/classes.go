@@ -140,8 +140,8 @@ func (b *base) widen(width, size uint64) uint64 {
 
 // addSensitive gathers the values of a sensitive column. Where people have several
 // rows, an item is a person together with a value, so that it counts once.
-func (b *base) addSensitive(id, person, values []uint32) {
-	values = number(values)
+func (b *base) addSensitive(id, person []uint32, of []uint64) {
+	values := number(of)
 	if person == nil {
 		b.tuples.sensitive = append(b.tuples.sensitive, b.counted(id, values))
 		b.valueOf = append(b.valueOf, nil)

@@ -124,7 +124,7 @@ type Table struct {
 // inferred. Values that are equal have equal numbers.
 type Sensitive struct {
 	Name   string
-	Values []uint32 // by row
+	Values []uint64 // by row
 }
 
 // Rows returns the number of rows.

@@ -51,7 +51,7 @@ func small(t *testing.T) *Table {
 	}
 	return &Table{
 		Columns: []*Column{c}, Values: [][]uint32{{0, 0, 0, 1}},
-		Sensitive: []Sensitive{{Name: "illness", Values: []uint32{0, 1, 1, 2}}},
+		Sensitive: []Sensitive{{Name: "illness", Values: []uint64{0, 1, 1, 2}}},
 	}
 }
 
@@ -64,7 +64,7 @@ func TestFaultyProblemsAreRefused(t *testing.T) {
 		"row 4 has the value 7":                          func(t *Table, _ *Requirement, _ *Loss) { t.Values[0][3] = 7 },
 		"1 of 4 rows have a subject":                     func(t *Table, _ *Requirement, _ *Loss) { t.Subjects = []uint64{1} },
 		"1 of 4 rows have a partition":                   func(t *Table, _ *Requirement, _ *Loss) { t.Partitions = []uint32{1} },
-		"1 of 4 rows have a value for \"illness\"":       func(t *Table, _ *Requirement, _ *Loss) { t.Sensitive[0].Values = []uint32{1} },
+		"1 of 4 rows have a value for \"illness\"":       func(t *Table, _ *Requirement, _ *Loss) { t.Sensitive[0].Values = []uint64{1} },
 		"the weight of \"age\" is 2":                     func(t *Table, _ *Requirement, _ *Loss) { t.Columns[0].Weight = 2 },
 		"nothing is required":                            func(_ *Table, r *Requirement, _ *Loss) { r.K = 1 },
 		"the suppression limit is 4; it is a share":      func(_ *Table, r *Requirement, _ *Loss) { r.SuppressionLimit = 4 },

@@ -7,16 +7,16 @@ import (
 
 // Loss says how the loss of information is measured.
 type Loss struct {
-	Measure Measure
+	Measure Measure `json:"measure"`
 	// CountSuppressed lets the suppressed rows count. Without it a measure tells only
 	// what is lost by generalisation, which ARX calls its monotonic variant.
-	CountSuppressed bool
+	CountSuppressed bool `json:"count_suppressed"`
 	// Balance, from 0 to 1, weighs generalisation against suppression: below 0.5
 	// suppression costs less, above 0.5 generalisation does. ARX calls it the
 	// generalisation/suppression factor.
-	Balance float64
+	Balance float64 `json:"balance"`
 	// Aggregate makes one number of the columns' losses, where a measure has such.
-	Aggregate Aggregate
+	Aggregate Aggregate `json:"aggregate"`
 }
 
 // Measure names a measure of loss.
@@ -272,7 +272,7 @@ func (m *meter) floor(c *classes) float64 {
 		return sum
 	case AverageClassSize: // with suppression, at least one class becomes part of another
 		n := float64(len(c.tuple))
-		return float64(m.base.rows) / max(n*m.suppressed, (n-1)*m.suppressed+m.generalised)
+		return min(float64(m.base.rows)/max(n*m.suppressed, (n-1)*m.suppressed+m.generalised), math.MaxFloat64)
 	}
 	return 0
 }
@@ -325,7 +325,7 @@ func (m *meter) averageClassSize(c *classes, v verdict) float64 {
 	case published < len(c.tuple):
 		classes += m.generalised
 	}
-	return float64(m.base.rows) / classes
+	return min(float64(m.base.rows)/classes, math.MaxFloat64) // no class may weigh anything
 }
 
 // withSuppressed is the loss of column i at level l, with the suppressed rows.

@@ -11,21 +11,21 @@ import (
 // not suppressed fulfils all of it, and no more rows are suppressed than allowed.
 type Requirement struct {
 	// K is the least number of different people in a class (Samarati, Sweeney, 1998).
-	K int
+	K int `json:"k"`
 	// SuppressionLimit is the share of the rows that may be suppressed, from 0 to 1.
-	SuppressionLimit float64
-	Diversity        []Diversity
-	Closeness        []Closeness
+	SuppressionLimit float64     `json:"suppression_limit"`
+	Diversity        []Diversity `json:"diversity,omitempty"`
+	Closeness        []Closeness `json:"closeness,omitempty"`
 }
 
 // Diversity asks for different values of a sensitive column in every class
 // (Machanavajjhala, Kifer, Gehrke, Venkitasubramaniam, 2007). Where a person has
 // several rows, each of the person's values counts once.
 type Diversity struct {
-	Sensitive int // index into the table's sensitive columns
-	Kind      DiversityKind
-	L         float64
-	C         float64 // of recursive diversity
+	Sensitive int           `json:"sensitive"` // index into the table's sensitive columns
+	Kind      DiversityKind `json:"kind"`
+	L         float64       `json:"l"`
+	C         float64       `json:"c,omitempty"` // of recursive diversity
 }
 
 // DiversityKind is a definition of l-diversity.
@@ -42,8 +42,8 @@ const (
 // from that of the whole table by at most T, the earth mover's distance where all
 // values are equally far from each other (Li, Li, Venkatasubramanian, 2007).
 type Closeness struct {
-	Sensitive int
-	T         float64
+	Sensitive int     `json:"sensitive"` // index into the table's sensitive columns
+	T         float64 `json:"t"`
 }
 
 func (r *Requirement) check(t *Table) error {

@@ -49,7 +49,7 @@ func TestPeopleAndTheirValuesCountOnce(t *testing.T) {
 	t.Parallel()
 	table := small(t)
 	table.Values = [][]uint32{{0, 0, 0, 0, 0}}
-	table.Sensitive[0].Values = []uint32{0, 0, 0, 1, 1}
+	table.Sensitive[0].Values = []uint64{0, 0, 0, 1, 1}
 	table.Subjects = []uint64{7, 7, 7, 7, 8}
 	for _, c := range []struct {
 		requirement Requirement

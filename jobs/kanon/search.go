@@ -49,7 +49,7 @@ func New(t *Table, r Requirement, l Loss) (*Problem, error) {
 // Vectors returns how many vectors of levels there are.
 func (p *Problem) Vectors() int { return p.lattice.size }
 
-// Checked returns for how many vectors the classes have been looked at.
+// Checked returns how many vectors' classes searches have looked at.
 func (p *Problem) Checked() int { return p.checked }
 
 // classes returns the classes at a vector.
@@ -58,7 +58,6 @@ func (p *Problem) classes(vector []int) *classes {
 	if from == nil {
 		from = p.base.tuples
 	}
-	p.checked++
 	c := p.base.at(vector, from)
 	if len(c.tuple) < len(from.tuple) {
 		p.cache.keep(vector, c)
@@ -283,6 +282,7 @@ func (s *search) chain(n int) []int {
 
 // look judges the classes of vector n, and reports whether it is fit.
 func (s *search) look(n int) bool {
+	s.checked++
 	s.levels = s.lattice.vector(n, s.levels)
 	c := s.classes(s.levels)
 	v := s.judge.of(c)
