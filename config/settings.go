@@ -27,9 +27,13 @@ type Settings struct {
 	Engine     EngineSettings     `yaml:"engine,omitempty" envPrefix:"ENGINE_"`
 	Audit      AuditSettings      `yaml:"audit,omitempty" envPrefix:"AUDIT_"`
 	Buckets    []BucketSettings   `yaml:"buckets,omitempty"`
-	// Inputs are the files and folders that `lapse run ingest` reads if it is given none.
-	Inputs []string    `yaml:"inputs,omitempty" env:"INPUTS"`
-	Log    LogSettings `yaml:"log,omitempty" envPrefix:"LOG_"`
+	// Inputs are the files and folders that `lapse run ingest` reads if it is given
+	// none, beside the spool.
+	Inputs    []string          `yaml:"inputs,omitempty" env:"INPUTS"`
+	Serve     ServeSettings     `yaml:"serve,omitempty" envPrefix:"SERVE_"`
+	Collector CollectorSettings `yaml:"collector,omitempty" envPrefix:"COLLECTOR_"`
+	Spool     SpoolSettings     `yaml:"spool,omitempty" envPrefix:"SPOOL_"`
+	Log       LogSettings       `yaml:"log,omitempty" envPrefix:"LOG_"`
 
 	// File is the file that was read, if there was one.
 	File string `yaml:"-"`
@@ -123,7 +127,13 @@ func LoadSettings(file string) (*Settings, error) {
 	if s.Audit.Dir != "" && s.Audit.InBucket() {
 		return nil, errors.New("load settings: the audit log is a folder (audit.dir) or in an object store (audit.s3): remove one of the two, in the file or the environment")
 	}
+	fromEnvironment := &reporter{file: "the environment"} // the file's faults would have ended this
+	s.checkServe(fromEnvironment, place{path: "$"})
+	if err := fromEnvironment.err(); err != nil {
+		return nil, err
+	}
 	s.fillIn()
+	s.fillInServe()
 	return s, nil
 }
 
@@ -156,7 +166,7 @@ func (s *Settings) readFile(file string) error {
 // resolve makes paths of the file independent of the working folder.
 func (s *Settings) resolve(dir string) {
 	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
-		&s.Audit.S3.CredentialsFile}
+		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Spool.Dir}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)
 	}
@@ -225,6 +235,7 @@ func (s *Settings) check(r *reporter) {
 		}
 	}
 	s.Audit.check(r, root.key("audit"))
+	s.checkServe(r, root)
 	if s.Log.Level != "" && !contains([]string{"debug", "info", "warn", "error"}, s.Log.Level) {
 		r.fault(root.key("log").key("level"), "%q is not a level; use debug, info, warn or error", s.Log.Level)
 	}
@@ -274,6 +285,9 @@ func (s *Settings) CheckRegions(p *Policy) error {
 	errs := refuse("clickhouse", s.ClickHouse.Region, s.ClickHouse.Safeguard)
 	if s.Audit.InBucket() {
 		errs = errors.Join(errs, refuse("the audit log's bucket", s.Audit.Region, s.Audit.Safeguard))
+	}
+	if s.Spool.Region != "" {
+		errs = errors.Join(errs, refuse("the spool", s.Spool.Region, s.Spool.Safeguard))
 	}
 	for _, b := range s.Buckets {
 		errs = errors.Join(errs, refuse("bucket "+b.Name, b.Region, b.Safeguard))
