@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,9 +71,10 @@ interrupted, in whatever way, is finished by the next run of the same job.`,
 		&cobra.Command{
 			Use:   "ingest [PATH...]",
 			Short: "Take input files into the personal tables",
-			Long: `Reads files and folders (those of the settings if none are named): calls of the
-Segment specification as JSON lines, web server logs in common or combined format,
-notes about training items. Plain, gzip or zstd, told by the content.
+			Long: `Reads files and folders: calls of the Segment specification as JSON lines, web
+server logs in common or combined format, notes about training items. Plain, gzip
+or zstd, told by the content. If none are named, those of the settings, and what
+'lapse serve' has collected and closed.
 
 For every file and every day in it, the records read are exactly those stored,
 quarantined, refused and recognised as duplicates. A file that is read twice
@@ -149,10 +152,10 @@ func (i *installation) job(ctx context.Context, kind sinks.JobKind, paths []stri
 	switch kind {
 	case sinks.JobIngest:
 		if len(paths) == 0 {
-			paths = i.settings.Inputs
+			paths = i.inputs()
 		}
 		if len(paths) == 0 {
-			return nil, usageError{errors.New("name the files or folders to read, or set inputs in the settings")}
+			return nil, usageError{errors.New("name the files or folders to read, or set inputs in the settings, or collect events with 'lapse serve'")}
 		}
 		files, err := bucket.NewFiles(paths...).List(ctx)
 		if err != nil {
@@ -169,6 +172,16 @@ func (i *installation) job(ctx context.Context, kind sinks.JobKind, paths []stri
 		return i.purge(), nil
 	}
 	return nil, usageError{fmt.Errorf("there is no job %q", kind)}
+}
+
+// inputs are the paths that are read if none are named: those of the settings, and
+// the spool, whose open segments are hidden.
+func (i *installation) inputs() []string {
+	paths := i.settings.Inputs
+	if info, err := os.Stat(i.settings.SpoolDir()); err == nil && info.IsDir() {
+		paths = append(slices.Clip(paths), i.settings.SpoolDir())
+	}
+	return paths
 }
 
 // verdict turns a report into the error that decides the exit code.
