@@ -23,7 +23,7 @@ demo: engine ## Live through eighteen months of a made-up company's data
 
 .PHONY: test
 test: engine ## Run every test
-	go test -tags failpoints ./...
+	go test -tags failpoints -timeout 30m ./...
 
 .PHONY: soak
 soak: engine ## Run the long fault tests

@@ -30,7 +30,7 @@ var failpoints = map[string][]string{
 // again: the state is the same as if nothing had happened (I7), and every step that
 // was announced has ended (I1).
 func TestKilled(t *testing.T) {
-	before := newWorld(t)
+	before := newBusyDays(t)
 	for _, job := range []string{"ingest", "anonymise", "purge"} {
 		after := before.copy(t)
 		after.must(jobCommand(job)...)
@@ -53,7 +53,7 @@ func TestKilled(t *testing.T) {
 
 // TestTwoAtOnce runs two processes of each job at once: the state is that of one.
 func TestTwoAtOnce(t *testing.T) {
-	alone := newWorld(t)
+	alone := newBusyDays(t)
 	together := alone.copy(t)
 	for _, job := range []string{"ingest", "anonymise", "purge"} {
 		alone.must(jobCommand(job)...)

@@ -38,7 +38,8 @@ const (
 
 func smallTraffic() traffic.Config {
 	c := traffic.Default()
-	c.Months, c.People, c.Organisations, c.Events, c.AccessLines, c.Images = 1, 120, 4, 2000, 17_000, 24 // the access log is more than one chunk
+	c.Compression = traffic.None
+	c.Months, c.People, c.Organisations, c.Events, c.AccessLines, c.Images = 1, 120, 4, 2000, 2000, 24
 	c.Dirt.Broken, c.Dirt.Duplicates = 0.02, 0.05
 	return c
 }
@@ -46,11 +47,37 @@ func smallTraffic() traffic.Config {
 // newWorld makes an installation and its input.
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return makeWorld(t, smallTraffic())
+}
+
+// newBusyDays makes an installation of which only a few days are known, but with
+// an access log of more than one chunk.
+func newBusyDays(t *testing.T) *world {
+	t.Helper()
+	c := smallTraffic()
+	c.Events, c.AccessLines = 10_000, 150_000
+	w := makeWorld(t, c)
+	for path, lines := range map[string]int{"telemetry/2024-01.ndjson": 1000, "access/2024-01.log": 17_000} {
+		path = filepath.Join(w.dir, "input", path)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := bytes.Join(bytes.SplitAfterN(whole, []byte{'\n'}, lines+1)[:lines], nil)
+		if err := os.WriteFile(path, kept, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return w
+}
+
+func makeWorld(t *testing.T, c traffic.Config) *world {
+	t.Helper()
 	w := &world{t: t, dir: t.TempDir()}
 	installedLibrary(t)
 	w.must("init", w.dir)
 	d := &demo{app: &app{out: io.Discard, errors: io.Discard, settings: w.settings(), log: slog.New(slog.DiscardHandler)}, dir: w.dir}
-	truth, err := traffic.Generate(t.Context(), smallTraffic(), d.create, nil)
+	truth, err := traffic.Generate(t.Context(), c, d.create, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
