@@ -121,9 +121,12 @@ func (o *office) job(kind sinks.JobKind) (jobs.Job, time.Time) {
 func (o *office) run(t *testing.T, kind sinks.JobKind, log sinks.AuditLog) error {
 	t.Helper()
 	job, asOf := o.job(kind)
-	r := &jobs.Runner{Policy: o.policy, Log: log, Copy: o.copier(o.store), Locks: o.locks, History: o.store, Actor: sinks.ActorOperator}
-	_, err := r.Run(t.Context(), job, asOf)
+	_, err := o.runner(log).Run(t.Context(), job, asOf)
 	return err
+}
+
+func (o *office) runner(log sinks.AuditLog) *jobs.Runner {
+	return &jobs.Runner{Policy: o.policy, Log: log, Copy: o.copier(o.store), Locks: o.locks, History: o.store, Actor: sinks.ActorOperator}
 }
 
 func (o *office) mustRun(t *testing.T, kind sinks.JobKind) {
@@ -307,4 +310,40 @@ func (d *disturbance) run(t *testing.T, at int, persisted bool) (met bool) {
 	}
 	o.mustHaveEnded(t)
 	return true
+}
+
+// interrupting cancels a run while it appends.
+type interrupting struct {
+	*auditlog.Log
+	at     int
+	cancel context.CancelFunc
+}
+
+func (i *interrupting) Append(ctx context.Context, entries ...*sinks.Entry) error {
+	if i.at--; i.at == 0 {
+		i.cancel()
+	}
+	return i.Log.Append(ctx, entries...)
+}
+
+// TestInterruptionIsNotTheLogsFault cancels a run at its first intent: that ends it
+// as an interruption, which the log can still tell.
+func TestInterruptionIsNotTheLogsFault(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t, officeInput(t))
+	job, asOf := o.job(sinks.JobIngest)
+	ctx, cancel := context.WithCancel(t.Context())
+	r := o.runner(&interrupting{Log: o.log, at: 2, cancel: cancel})
+	_, err := r.Run(ctx, job, asOf)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, jobs.ErrAudit) {
+		t.Errorf("%v, want an interruption", err)
+	}
+	for e, err := range o.log.Backwards(t.Context()) {
+		if err != nil || e.Action != sinks.ActionRun || e.Phase != sinks.Outcome || e.Error != sinks.ErrorInterrupted {
+			t.Errorf("the newest entry is %+v, %v; want the run's interrupted end", e, err)
+		}
+		break
+	}
+	o.mustRun(t, sinks.JobIngest)
+	o.mustHaveEnded(t)
 }
