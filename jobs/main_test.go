@@ -248,15 +248,15 @@ func (s *site) fill(sql string) string {
 }
 
 // state describes everything that the jobs have brought about: each table by a count
-// and a digest, each object. What differs between runs, times and random ids, is
-// left out.
+// and a digest, each object. What differs between runs and sites, times, random ids
+// and what names the databases, is left out.
 func (s *site) state() string {
 	s.Helper()
 	var b strings.Builder
 	d := s.options.Databases
 	for _, row := range s.query(fmt.Sprintf(`SELECT database, table, groupArray(name) FROM (SELECT * FROM system.columns ORDER BY database, table, position)
-		WHERE database IN ('%s', '%s', '%s') AND table NOT IN ('runs', 'migrations', 'audit') AND NOT startsWith(table, 'stage_')
-			AND NOT match(name, '(_at|^run|^item|^as_of|^first_seen|^path)$')
+		WHERE database IN ('%[1]s', '%[2]s', '%[3]s') AND table NOT IN ('runs', 'migrations', 'audit') AND NOT startsWith(table, 'stage_')
+			AND NOT (database = '%[3]s' AND match(name, '(_at$|^run$|^item$|^as_of$|^first_seen$|^path$|^query$)'))
 		GROUP BY database, table ORDER BY database, table`, d.Telemetry, d.Analytics, d.Control)) {
 		database, table, final := row[0].(string), row[1].(string), ""
 		if database == d.Control && table != "quarantine" && table != "training" {

@@ -174,7 +174,7 @@ func (s *Store) StoredRows(ctx context.Context, dataset string, source uint64) (
 }
 
 // OpenBatches implements sinks.Intake. A table that is not partitioned by the day
-// has one batch for all, which is sealed by every deletion from it: what is
+// has one batch for all, and begins another with every deletion from it: what is
 // inserted after that is not taken for what was deleted.
 func (s *Store) OpenBatches(ctx context.Context, dataset string, days []sinks.Day) (map[sinks.Day]uint32, error) {
 	t, err := s.table(dataset)
@@ -208,21 +208,9 @@ func (s *Store) OpenBatches(ctx context.Context, dataset string, days []sinks.Da
 	return open, err
 }
 
-// generation returns the open batch of a table that is one partition.
+// generation returns the open batch of a table that is one partition: the number of
+// its latest mutation.
 func (s *Store) generation(ctx context.Context, t *table) (batch uint32, err error) {
-	first := sinks.Day(0).String()
-	err = s.query(ctx, "open_batches", s.db, parameters{"dataset": t.Name, "first": first, "last": first}, func(r driver.Rows) error {
-		var day sinks.Day
-		return scanDay(r, &day, &batch)
-	})
+	err = s.queryRow(ctx, "latest_mutation", t, nil, &batch)
 	return batch, err
-}
-
-// beginGeneration seals the batch of a table that is one partition.
-func (s *Store) beginGeneration(ctx context.Context, t *table) error {
-	batch, err := s.generation(ctx, t)
-	if err != nil {
-		return err
-	}
-	return s.Seal(ctx, t.Name, []sinks.Partition{{Batch: batch}})
 }

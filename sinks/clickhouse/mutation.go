@@ -15,12 +15,9 @@ import (
 // fails is tried again by ClickHouse for ever, without a word.
 const mutationTimeout = 30 * time.Minute
 
-// mutate runs the ALTER … DELETE in sql/<name>.sql on t, which is one partition, and
-// waits until it is done. A mutation that fails, or takes too long, is killed.
+// mutate runs the ALTER … DELETE in sql/<name>.sql on t and waits until it is
+// done. A mutation that fails, or takes too long, is killed.
 func (s *Store) mutate(ctx context.Context, t *table, name string, data any) error {
-	if err := s.beginGeneration(ctx, t); err != nil {
-		return err
-	}
 	background := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"mutations_sync": 0}))
 	if err := s.exec(background, name, data, nil); err != nil {
 		return err

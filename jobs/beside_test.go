@@ -1,0 +1,154 @@
+package jobs_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/jobs"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// stage is a job with what comes before it.
+type stage struct {
+	name string
+	asOf time.Time
+	job  func(*worker) jobs.Job
+}
+
+// stages are the jobs in the order in which a site sees them.
+func stages(s *site) []stage {
+	return []stage{
+		{"ingest", end(1), func(w *worker) jobs.Job { return w.ingestJob(s.input()) }},
+		{"anonymise", end(40), func(w *worker) jobs.Job { return w.anonymiseJob() }},
+		{"purge", end(40), func(w *worker) jobs.Job { return w.purgeJob() }},
+	}
+}
+
+// prepared is a site at which the first n jobs are done.
+func prepared(t *testing.T, n int) *site {
+	t.Helper()
+	s := newSite(t, config.Facesoft)
+	s.receive(weeks(), end(1))
+	for _, stage := range stages(s)[:n] {
+		s.must(stage.job(s.worker), stage.asOf)
+	}
+	return s
+}
+
+// I7 does not rest on locks: four workers that know nothing of each other's locks
+// do the same job at once, and the state is that of one.
+func TestJobBesideItselfEndsAsAlone(t *testing.T) {
+	t.Parallel()
+	for n, stage := range stages(&site{}) {
+		t.Run(stage.name, func(t *testing.T) {
+			t.Parallel()
+			alone, together := prepared(t, n+1), prepared(t, n)
+			var group sync.WaitGroup
+			for range 4 {
+				w := together.newWorker(nil)
+				stage := stages(together)[n]
+				group.Go(func() {
+					if _, err := w.run(t.Context(), stage.job(w), stage.asOf); err != nil {
+						t.Errorf("one of them: %v", err)
+					}
+				})
+			}
+			group.Wait()
+			if got, want := together.state(), alone.state(); got != want {
+				t.Errorf("together:\n%s\nalone:\n%s", got, want)
+			}
+			together.pairsUp()
+		})
+	}
+}
+
+// pairsUp checks that every intent has an outcome, every outcome an intent before
+// it, and every run an end.
+func (s *site) pairsUp() {
+	s.Helper()
+	open := map[string]int{}
+	for _, e := range s.audited() {
+		key := fmt.Sprint(e.Action, e.Step)
+		if e.Phase == sinks.Intent {
+			open[key]++
+			continue
+		}
+		if _, announced := open[key]; !announced {
+			s.Errorf("%s has an outcome and no intent", e.Action)
+		}
+		open[key] = 0
+		if e.Result == sinks.ResultFailed || e.Result == sinks.ResultPartial {
+			s.Errorf("%s: %s, %s", e.Action, e.Result, e.Error)
+		}
+	}
+	for key, n := range open {
+		if n > 0 {
+			s.Errorf("%s was announced, and has no outcome", key)
+		}
+	}
+}
+
+// At every statement of a job another worker comes along, does the whole of it and
+// goes. The first one goes on as if nothing had happened.
+func TestJobOvertakenAtAnyStatementEndsAsAlone(t *testing.T) {
+	t.Parallel()
+	for n, stage := range stages(&site{}) {
+		t.Run(stage.name, func(t *testing.T) {
+			t.Parallel()
+			alone := prepared(t, n)
+			var statements []string
+			w := alone.newWorker(func(statement string) {
+				if !slices.Contains(statements, statement) {
+					statements = append(statements, statement)
+				}
+			})
+			job := stages(alone)[n]
+			w.must(job.job(w), job.asOf)
+			want := alone.state()
+			if len(statements) < 5 {
+				t.Fatalf("only the statements %v", statements)
+			}
+			for _, statement := range statements {
+				t.Run(statement, func(t *testing.T) {
+					t.Parallel()
+					overtaken(t, n, statement, want)
+				})
+			}
+		})
+	}
+}
+
+func overtaken(t *testing.T, n int, statement, want string) {
+	s := prepared(t, n)
+	stage := stages(s)[n]
+	second := s.newWorker(nil)
+	var once sync.Once
+	first := s.newWorker(func(name string) {
+		if name == statement {
+			once.Do(func() {
+				if _, err := second.run(context.WithoutCancel(t.Context()), stage.job(second), stage.asOf); err != nil {
+					t.Errorf("the second one: %v", err)
+				}
+			})
+		}
+	})
+	if _, err := first.run(t.Context(), stage.job(first), stage.asOf); err != nil {
+		t.Errorf("the first one: %v", err)
+	}
+	if got := s.state(); got != want {
+		t.Errorf("overtaken:\n%s\nalone:\n%s", difference(got, want), difference(want, got))
+	}
+	s.pairsUp()
+}
+
+// difference returns the lines of a that b does not have.
+func difference(a, b string) string {
+	lines := strings.Split(b, "\n")
+	return strings.Join(slices.DeleteFunc(strings.Split(a, "\n"), func(line string) bool { return slices.Contains(lines, line) }), "\n")
+}
