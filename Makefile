@@ -45,6 +45,10 @@ bench-audit: ## Measure the audit log: appends, verification beside SHA-256, pro
 	go test -run '^$$' -bench VerifyMillion -benchtime 5x ./sinks/auditlog
 	go test -run '^$$' -bench Proof -benchtime 2000x ./sinks/auditlog
 
+.PHONY: bench-collect
+bench-collect: ## Measure the collector: 50-event batches over 32 connections, each durable
+	go test -run '^$$' -bench BenchmarkCollect -benchtime 6000x ./cmd/lapse
+
 .PHONY: lint
 lint: ## Check formatting, go vet and golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
