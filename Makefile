@@ -28,6 +28,7 @@ test: engine ## Run every test
 .PHONY: soak
 soak: engine ## Run the long fault tests
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m ./sinks/auditlog
+	LAPSE_SOAK=1 go test -count=1 -timeout 60m ./sinks/spool
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run NoEffect ./jobs
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m -tags failpoints ./cmd/lapse
 

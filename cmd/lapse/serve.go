@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/facesoft/lapse/cmd/lapse/web"
-	"github.com/facesoft/lapse/sinks/spool"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -82,16 +81,12 @@ func (a *app) collector(mux *http.ServeMux) (closeSpool func() error, err error)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	s := a.settings
-	events, err := spool.Open(spool.Options{
-		Dir: s.SpoolDir(), SegmentBytes: int64(s.Spool.Segment), SegmentAge: s.Spool.Age(), MaxBytes: int64(s.Spool.MaxSize),
-		Warn: func(err error) { a.log.Warn("the spool is not in order", "error", err) },
-	}, time.Now)
+	events, err := a.openSpool()
 	if err != nil {
 		return nil, err
 	}
 	limits := web.DefaultLimits
-	limits.EventBytes, limits.BatchBytes = int(s.Collector.MaxEvent), int(s.Collector.MaxBatch)
+	limits.EventBytes, limits.BatchBytes = int(a.settings.Collector.MaxEvent), int(a.settings.Collector.MaxBatch)
 	c := &web.Collector{Spool: events, Keys: keys, Limits: limits, Now: time.Now, Log: a.log}
 	c.Register(mux)
 	return events.Close, nil

@@ -138,7 +138,9 @@ func discardServer(b *testing.B) (address string) {
 	go func() { ended <- web.Serve(ctx, l, h, 2*benchConnections, slog.New(slog.DiscardHandler)) }()
 	b.Cleanup(func() {
 		end()
-		<-ended
+		if err := <-ended; err != nil {
+			b.Error(err)
+		}
 	})
 	return "http://" + l.Addr().String()
 }

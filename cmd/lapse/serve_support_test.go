@@ -73,7 +73,9 @@ func (s *served) kill() {
 	if err := s.cmd.Process.Kill(); err != nil {
 		s.t.Fatal(err)
 	}
-	<-s.ended
+	if err := <-s.ended; err == nil {
+		s.t.Error("lapse serve ended by itself before it was killed")
+	}
 }
 
 // newInstallation makes an installation without input.

@@ -22,6 +22,7 @@ import (
 	"github.com/facesoft/lapse/sinks/clickhouse"
 	"github.com/facesoft/lapse/sinks/engine"
 	"github.com/facesoft/lapse/sinks/filelock"
+	"github.com/facesoft/lapse/sinks/spool"
 )
 
 // installation is everything a job needs, opened. This file is the only place
@@ -150,6 +151,15 @@ func fromDSN(o *clickhouse.Options, dsn, passwordFile string) error {
 	}
 	o.Password = strings.TrimRight(string(secret), "\r\n")
 	return nil
+}
+
+// openSpool opens the folder that the collector writes to.
+func (a *app) openSpool() (*spool.Spool, error) {
+	s := a.settings
+	return spool.Open(spool.Options{
+		Dir: s.SpoolDir(), SegmentBytes: int64(s.Spool.Segment), SegmentAge: s.Spool.Age(), MaxBytes: int64(s.Spool.MaxSize),
+		Warn: func(err error) { a.log.Warn("the spool is not in order", "error", err) },
+	}, time.Now)
 }
 
 // openLog opens the audit log for writing.

@@ -61,6 +61,8 @@ func readBody(w http.ResponseWriter, r *http.Request, dst *bytes.Buffer, l Limit
 			return unreadable(err, l)
 		}
 		content = z
+	} else if r.ContentLength > 0 {
+		dst.Grow(int(r.ContentLength) + bytes.MinRead) // acceptable has bounded it
 	}
 	if _, err := dst.ReadFrom(io.LimitReader(content, int64(l.BatchBytes)+1)); err != nil {
 		return unreadable(err, l)
