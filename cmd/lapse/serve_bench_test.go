@@ -45,7 +45,7 @@ func BenchmarkCollect(b *testing.B) {
 	b.ResetTimer()
 	most := load(b, s.Address, body, b.N, 0)
 	b.StopTimer()
-	peak := peakMemory(b, s.cmd.Process.Pid)
+	peak := s.peakMemory()
 	s.end()
 	discarded := load(b, discardServer(b), body, b.N, 0)
 	b.ReportMetric(paced.rate(), "paced-events/s")
@@ -165,20 +165,6 @@ func syncEach(b *testing.B, dir, body string, times int) float64 {
 		b.Fatal(err)
 	}
 	return float64(times*benchEvents) / took.Seconds()
-}
-
-// peakMemory returns the most memory a process has had, in MiB; 0 where the system
-// does not tell.
-func peakMemory(b *testing.B, pid int) (mib float64) {
-	b.Helper()
-	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0
-	}
-	if _, rest, ok := strings.Cut(string(raw), "VmHWM:"); ok {
-		_, _ = fmt.Sscan(rest, &mib)
-	}
-	return mib / 1024
 }
 
 // benchBatch is a body as libraries send it, with events of about a kilobyte.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -108,4 +110,19 @@ func (w *world) read(query string, into func(scan func(...any) error) error) {
 	if err := errors.Join(err, rows.Err()); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// peakMemory returns the most memory the process has had, in MiB. It skips the test
+// where the system does not tell.
+func (s *served) peakMemory() (mib float64) {
+	s.t.Helper()
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	_, rest, ok := strings.Cut(string(raw), "VmHWM:")
+	if err != nil || !ok {
+		s.t.Skip("the system does not tell a process's memory")
+	}
+	if _, err := fmt.Sscan(rest, &mib); err != nil {
+		s.t.Fatal(err)
+	}
+	return mib / 1024
 }

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -196,4 +199,73 @@ func TestOnlyOneServerCollectsIntoASpool(t *testing.T) {
 		t.Errorf("a second server: %v\n%s", err, output)
 	}
 	first.end()
+}
+
+// TestMemoryStaysBoundedWhateverIsSent sends the largest bodies there may be, some
+// of many small events, compressed to almost nothing, over many connections at
+// once: each is taken or asked to come again, and the process stays small.
+func TestMemoryStaysBoundedWhateverIsSent(t *testing.T) {
+	const connections, each = 150, 3
+	w := newInstallation(t)
+	s := serveIn(t, w.dir)
+	small := gzipped(t, `{"batch":[{}`+strings.Repeat(",{}", 2499)+`]}`+strings.Repeat(" ", 490<<10))
+	large := gzipped(t, `{"batch":[`+strings.Repeat(`{"a":"`+strings.Repeat("x", 30<<10)+`"},`, 15)+`{}]}`)
+	taken, later := map[bool]uint64{}, 0
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for i := range connections {
+		all.Go(func() {
+			body := small
+			if i%2 == 0 {
+				body = large
+			}
+			for range each {
+				r, err := http.NewRequest(http.MethodPost, s.Address+"/v1/batch", bytes.NewReader(body))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set("Content-Encoding", "gzip")
+				r.SetBasicAuth(writeKey, "")
+				answer, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = answer.Body.Close()
+				mu.Lock()
+				switch answer.StatusCode {
+				case http.StatusOK:
+					taken[i%2 == 0]++
+				case http.StatusTooManyRequests:
+					later++
+				default:
+					t.Errorf("answered with %s", answer.Status)
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	all.Wait()
+	peak := s.peakMemory()
+	s.end()
+	t.Logf("taken: %d of large events, %d of small ones; asked to come again: %d; peak %.0f MiB", taken[true], taken[false], later, peak)
+	if peak > 256 {
+		t.Errorf("the process needed %.0f MiB", peak)
+	}
+	if taken[true]*taken[false] == 0 {
+		t.Error("nothing was taken")
+	}
+}
+
+func gzipped(t *testing.T, text string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write([]byte(text))
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

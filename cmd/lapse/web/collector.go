@@ -21,8 +21,9 @@ const (
 	memoryBytes = 64 << 20
 	// memoryWait is how long a request waits for its share of that.
 	memoryWait = 2 * time.Second
-	// keptBytes is the size up to which buffers are used again.
-	keptBytes = 1 << 20
+	// keptBytes and keptEvents are the sizes up to which buffers are used again.
+	keptBytes  = 256 << 10
+	keptEvents = 1024
 )
 
 // How long senders are asked to wait, in seconds: where memory is short for the
@@ -146,7 +147,7 @@ func (c *Collector) reserve(r *http.Request) (release func(), no *refusal) {
 
 // recycle keeps a workspace for another request, without what it holds.
 func (c *Collector) recycle(work *workspace) {
-	if work.body.Cap() > keptBytes || cap(work.lines) > 2*keptBytes {
+	if work.body.Cap() > keptBytes || cap(work.lines) > 2*keptBytes || cap(work.splitter.events) > keptEvents {
 		return
 	}
 	work.body.Reset()
