@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/jobs/traffic"
@@ -240,6 +242,18 @@ func (s *site) count(sql string) int {
 		s.Fatal(err)
 	}
 	return n
+}
+
+func (s *site) execute(sql string) {
+	s.Helper()
+	conn, err := driver.Open(&driver.Options{Addr: s.options.Addresses, Auth: driver.Auth{Username: s.options.User, Password: s.options.Password}})
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close() //nolint:errcheck // a test's
+	if err := conn.Exec(s.Context(), s.fill(sql)); err != nil {
+		s.Fatalf("%s: %v", sql, err)
+	}
 }
 
 func (s *site) fill(sql string) string {
