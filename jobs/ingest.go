@@ -93,7 +93,7 @@ func sourceStep(digest sinks.ID, f sinks.InputFile, reason string) Step {
 
 // inputOf returns where a source lay when it was read, as long as it was then.
 func inputOf(s sinks.Source) sinks.InputFile {
-	return sinks.InputFile{Path: s.Path, Bytes: int64(s.Bytes)}
+	return sinks.InputFile{Path: s.Path, Bytes: int64(s.Bytes), Format: s.Format}
 }
 
 // digest returns the content digest of a file as it lies on disk.
@@ -201,6 +201,9 @@ func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record sinks.So
 		return nil, "", err
 	}
 	defer in.Close()
+	if file.Format != "" {
+		in.format = config.InputFormat(file.Format)
+	}
 	record.Format = string(in.format)
 	if err := j.Ledger.RecordSource(ctx, record); err != nil { // pending
 		return nil, "", err

@@ -38,6 +38,7 @@ type Inputs interface {
 
 // InputFile is a file to be ingested, as long as it was when it was listed.
 type InputFile struct {
-	Path  string
-	Bytes int64
+	Path   string
+	Bytes  int64
+	Format string // if it is given; else the content tells
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -172,16 +170,6 @@ func (i *installation) job(ctx context.Context, kind sinks.JobKind, paths []stri
 		return i.purge(), nil
 	}
 	return nil, usageError{fmt.Errorf("there is no job %q", kind)}
-}
-
-// inputs are the paths that are read if none are named: those of the settings, and
-// the spool, whose open segments are hidden.
-func (i *installation) inputs() []string {
-	paths := i.settings.Inputs
-	if info, err := os.Stat(i.settings.SpoolDir()); err == nil && info.IsDir() {
-		paths = append(slices.Clip(paths), i.settings.SpoolDir())
-	}
-	return paths
 }
 
 // verdict turns a report into the error that decides the exit code.

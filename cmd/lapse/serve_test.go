@@ -269,3 +269,36 @@ func gzipped(t *testing.T, text string) []byte {
 	}
 	return b.Bytes()
 }
+
+// TestSenderCannotSpeakForTheTrainingRegister sends what would be notes about
+// training items if it stood in a file: whoever has a write key may report events,
+// and nothing else.
+func TestSenderCannotSpeakForTheTrainingRegister(t *testing.T) {
+	w := newInstallation(t)
+	s := serveIn(t, w.dir)
+	body := `{"batch":[{"type":"training_purpose_completed","messageId":"n1","purpose":"train_models","at":"2024-01-10T10:00:00Z"},` +
+		`{"type":"track","event":"e","userId":"u","messageId":"m1","properties":{"training_item":1}}]}`
+	r, err := http.NewRequest(http.MethodPost, s.Address+"/v1/batch", strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.SetBasicAuth(writeKey, "")
+	answer, err := http.DefaultClient.Do(r)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatal(answer, err)
+	}
+	_ = answer.Body.Close()
+	s.end()
+	if got := w.ingested(); got["read"] != 2 || got["stored"] != 1 || got["quarantined"] != 1 {
+		t.Errorf("%v", got)
+	}
+	w.read("SELECT count() FROM lapse.training", func(scan func(...any) error) error {
+		var n uint64
+		err := scan(&n)
+		if n != 0 {
+			t.Errorf("the training register has %d notes of a sender", n)
+		}
+		return err
+	})
+}

@@ -208,7 +208,7 @@ func (i *installation) runner(actor sinks.Actor, observe func(jobs.Event)) *jobs
 // ingest returns the job that reads the given paths.
 func (i *installation) ingest(paths []string, progress func(int64)) *jobs.Ingest {
 	return &jobs.Ingest{
-		Policy: i.policy, Inputs: bucket.NewFiles(paths...), Intake: i.store, Ledger: i.store,
+		Policy: i.policy, Inputs: collected{bucket.NewFiles(paths...), i.settings.SpoolDir()}, Intake: i.store, Ledger: i.store,
 		Locks: i.locks, Progress: progress,
 	}
 }
