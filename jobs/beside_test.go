@@ -1,7 +1,6 @@
 package jobs_test
 
 import (
-	"bytes"
 	"fmt"
 	"maps"
 	"os"
@@ -43,16 +42,16 @@ func prepared(t *testing.T, input *generated, n int) *site {
 	return s
 }
 
-// I7 does not rest on locks: four workers that know nothing of each other's locks
+// I7 does not rest on locks: three workers that know nothing of each other's locks
 // do the same job at once, and the state is that of one.
 func TestJobBesideItselfEndsAsAlone(t *testing.T) {
 	t.Parallel()
 	for n, stage := range stages(&site{}) {
 		t.Run(stage.name, func(t *testing.T) {
 			t.Parallel()
-			alone, together := prepared(t, weeks(), n+1), prepared(t, weeks(), n)
+			alone, together := prepared(t, handful(12), n+1), prepared(t, handful(12), n)
 			var group sync.WaitGroup
-			for range 4 {
+			for range 3 {
 				w := together.newWorker(nil)
 				stage := stages(together)[n]
 				group.Go(func() {
@@ -96,36 +95,12 @@ func (s *site) pairsUp() {
 	}
 }
 
-// handful is input of a few records of every kind, with something for each job to do.
-func handful() map[string][]byte {
-	var calls, log bytes.Buffer
-	call := func(kind, event, user string, day int, more string) {
-		at := end(0).AddDate(0, 0, day).Add(10 * time.Hour).Format(time.RFC3339)
-		fmt.Fprintf(&calls, `{"type":%q,"event":%q,"messageId":"%s-%s-%d","userId":%q,"timestamp":%q%s}`+"\n", kind, event, kind, user, day, user, at, more)
-	}
-	for n := range 24 {
-		call("page", "", fmt.Sprint("user", n%12), n/12, `,"context":{"page":{"url":"https://example.org/p"}}`)
-		fmt.Fprintf(&log, "192.0.2.%d - - [01/Jan/2024:10:00:%02d +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"x\"\n", n, n)
-	}
-	call("identify", "", "user1", 0, `,"traits":{"email":"user1@example.org"}`)
-	call("track", "Account Deleted", "user1", 2, "")
-	calls.WriteString("not a record\n")
-	notes := `{"type":"training_item","messageId":"i1","at":"2024-01-01T00:00:00Z","bucket":"training","key":"a/1","purposes":["p"],"subjects":["user1"],"derivatives":["d/1"],"consent":true}
-{"type":"training_item","messageId":"i2","at":"2024-01-01T00:00:00Z","bucket":"training","key":"a/2","purposes":["q"],"subjects":[],"derivatives":[],"consent":true}
-{"type":"training_purpose_completed","messageId":"c1","at":"2024-01-02T00:00:00Z","purpose":"p"}
-`
-	return map[string][]byte{
-		"calls": calls.Bytes(), "log": log.Bytes(), "notes": []byte(notes),
-		"bucket/a/1": []byte("1"), "bucket/a/2": []byte("2"), "bucket/d/1": []byte("d"),
-	}
-}
-
 // moments are the statements of each job after which it matters most who comes along;
 // the soak tries all of them.
 var moments = map[string][]string{
-	"ingest":    {"source", "known_records", "open_batches", "insert_block", "stored_rows"},
-	"anonymise": {"partitions", "publications", "insert_seals", "create_stage", "stage_rows", "count_stage", "publish_partition", "verify_classes", "insert_publications", "drop_partitions"},
-	"purge":     {"due_items", "items_by_id", "insert_tombstones", "list_forgotten", "find_due_subjects", "erase_subjects", "drop_partitions"},
+	"ingest":    {"known_records", "insert_block", "stored_rows"},
+	"anonymise": {"insert_seals", "stage_rows", "count_stage", "publish_partition", "insert_publications", "drop_partitions"},
+	"purge":     {"items_by_id", "insert_tombstones", "list_forgotten", "erase_subjects"},
 }
 
 // At any statement of a job another worker comes along, does the whole of it and
@@ -135,7 +110,7 @@ func TestJobOvertakenAtAnyStatementEndsAsAlone(t *testing.T) {
 	for n, stage := range stages(&site{}) {
 		t.Run(stage.name, func(t *testing.T) {
 			t.Parallel()
-			alone := prepared(t, &generated{files: handful()}, n)
+			alone := prepared(t, handful(2), n)
 			seen := map[string]bool{}
 			w := alone.newWorker(func(statement string) { seen[statement] = true })
 			job := stages(alone)[n]
@@ -159,7 +134,7 @@ func TestJobOvertakenAtAnyStatementEndsAsAlone(t *testing.T) {
 }
 
 func overtaken(t *testing.T, n int, statement, want string) {
-	s := prepared(t, &generated{files: handful()}, n)
+	s := prepared(t, handful(2), n)
 	stage := stages(s)[n]
 	second := s.newWorker(nil)
 	var once sync.Once

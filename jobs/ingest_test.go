@@ -42,8 +42,8 @@ func (s *site) accounts() map[string]map[string]account {
 func TestIngestAccountsForEveryRecordOfEveryFileAndDay(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, config.Facesoft)
-	s.receive(company(), end(8))
-	report := s.ingest(end(8), s.input())
+	s.receive(company(), end(5))
+	report := s.ingest(end(5), s.input())
 	accounts := s.accounts()
 	truth := company().truth
 	files := slices.Concat(truth.Telemetry, truth.Access, truth.Manifests)

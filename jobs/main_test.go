@@ -187,17 +187,47 @@ func generate(c traffic.Config) *generated {
 	return g
 }
 
-// trafficConfig is that of a small company over eight months, with more dirt than
+// trafficConfig is that of a small company over five months, with more dirt than
 // usual.
 func trafficConfig() traffic.Config {
 	c := traffic.Default()
-	c.Months, c.People, c.Organisations, c.Events, c.AccessLines, c.Images = 8, 300, 8, 12_000, 4_000, 120
+	c.Months, c.People, c.Organisations, c.Events, c.AccessLines, c.Images = 5, 200, 8, 6_000, 1_500, 100
 	c.Dirt.Broken, c.Dirt.BrokenAccess, c.Dirt.Duplicates, c.Dirt.LaterFile = 0.03, 0.03, 0.05, 0.3
 	return c
 }
 
 // company is the input of that company.
 var company = sync.OnceValue(func() *generated { return generate(trafficConfig()) })
+
+// handful is input of a few records of every kind on each of some days, with something
+// for each job to do.
+func handful(days int) *generated {
+	var calls, log bytes.Buffer
+	call := func(kind, event, user string, at time.Time, more string) {
+		fmt.Fprintf(&calls, `{"type":%q,"event":%q,"messageId":"%s-%s-%d","userId":%q,"timestamp":%q%s}`+"\n", kind, event, kind, user, at.Unix(), user, at.Format(time.RFC3339), more)
+	}
+	for day := range days {
+		at := end(0).AddDate(0, 0, day).Add(10 * time.Hour)
+		for n := range 14 {
+			call("page", "", fmt.Sprint("user", n), at.Add(time.Duration(n)*time.Second), fmt.Sprintf(`,"context":{"page":{"url":"https://example.org/p%d"}}`, n/12))
+			fmt.Fprintf(&log, "192.0.2.%d - - [%s] \"GET /%d HTTP/1.1\" 200 5 \"-\" \"x\"\n", n, at.Format("02/Jan/2006:15:04:05 -0700"), n/11)
+		}
+		user := fmt.Sprint("user", day)
+		call("identify", "", user, at, fmt.Sprintf(`,"traits":{"email":"%s@example.org"}`, user))
+		if day%2 == 0 {
+			call("track", "Account Deleted", user, at.Add(time.Hour), "")
+		}
+		calls.WriteString("not a record\n")
+	}
+	notes := `{"type":"training_item","messageId":"i1","at":"2024-01-01T00:00:00Z","bucket":"training","key":"a/1","purposes":["p"],"subjects":["user1"],"derivatives":["d/1"],"consent":true}
+{"type":"training_item","messageId":"i2","at":"2024-01-01T00:00:00Z","bucket":"training","key":"a/2","purposes":["q"],"subjects":[],"derivatives":[],"consent":true}
+{"type":"training_purpose_completed","messageId":"c1","at":"2024-01-02T00:00:00Z","purpose":"p"}
+`
+	return &generated{files: map[string][]byte{
+		"calls": calls.Bytes(), "log": log.Bytes(), "notes": []byte(notes),
+		"bucket/a/1": []byte("1"), "bucket/a/2": []byte("2"), "bucket/d/1": []byte("d"),
+	}}
+}
 
 // receive writes the company's input and objects into a site, those of the months
 // that had ended by a date.
