@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	driver "github.com/ClickHouse/clickhouse-go/v2"
-
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
@@ -134,19 +132,6 @@ func TestLateRowsArePublishedAsABatchOfTheirOwn(t *testing.T) {
 	}
 	if n := s.count("SELECT count() FROM {personal}.events"); n > 0 {
 		t.Errorf("%d rows are left", n)
-	}
-}
-
-// execute runs a statement that gives nothing, beside the store.
-func (s *site) execute(sql string) {
-	s.Helper()
-	conn, err := driver.Open(&driver.Options{Addr: s.options.Addresses, Auth: driver.Auth{Username: s.options.User, Password: s.options.Password}})
-	if err != nil {
-		s.Fatal(err)
-	}
-	defer conn.Close() //nolint:errcheck // a test's
-	if err := conn.Exec(s.Context(), s.fill(sql)); err != nil {
-		s.Fatalf("%s: %v", sql, err)
 	}
 }
 
