@@ -36,27 +36,33 @@ func init() {
 // the log and little more.
 const fileSystemSize = "size=2m"
 
-// ownFileSystem moves a world's audit log to a small file system of its own. It
-// skips the test where none may be mounted.
+// ownFileSystem moves a world's audit log to a small file system of its own, and
+// back when the test ends. It skips the test where none may be mounted.
 func ownFileSystem(t *testing.T, w *world) (dir string) {
 	t.Helper()
 	dir = w.settings().AuditDir()
-	aside := dir + ".aside"
-	if err := errors.Join(os.Rename(dir, aside), os.Mkdir(dir, 0o700)); err != nil {
-		t.Fatal(err)
-	}
+	kept := t.TempDir()
+	copyFolder(t, dir, kept)
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fileSystemSize); err != nil {
 		t.Skipf("no file system can be mounted here: %v", err)
 	}
+	copyFolder(t, kept, dir)
 	t.Cleanup(func() {
+		copyFolder(t, dir, kept)
 		if err := syscall.Unmount(dir, 0); err != nil {
 			t.Error(err)
 		}
+		copyFolder(t, kept, dir)
 	})
-	if out, err := exec.Command("cp", "-a", aside+"/.", dir).CombinedOutput(); err != nil {
+	return dir
+}
+
+// copyFolder makes a folder's content that of another.
+func copyFolder(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.Command("sh", "-c", `rm -rf "$2"/* && cp -a "$1"/. "$2"`, "sh", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	return dir
 }
 
 func remount(t *testing.T, dir string, flags uintptr) {
