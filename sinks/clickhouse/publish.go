@@ -154,7 +154,7 @@ type step struct {
 func (st *stage) script() []step {
 	steps := []step{
 		{"create_taint", st}, {"create_levels", st}, {"create_stage", st},
-		{"create_cells", st.withSubject()}, {"find_taint", st},
+		{"create_cells", st.withSubject()}, {"fill_cells", st.withSubject()}, {"find_taint", st},
 	}
 	for level := range st.G.Classes {
 		at := *st

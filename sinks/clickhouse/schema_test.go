@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/facesoft/lapse/sinks"
 	"github.com/facesoft/lapse/sinks/clickhouse"
 	"github.com/facesoft/lapse/sinks/sinktest"
@@ -150,6 +152,35 @@ func TestPrepareAcceptsWhatIsNotPersonal(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// What a publication makes for itself on its way is nobody's fault.
+func TestPrepareBesideAPublication(t *testing.T) {
+	t.Parallel()
+	s, o := store(t)
+	insert(t, s, 1, []visit{{user: "a", path: "/p"}, {user: "b", path: "/p"}, {user: "c", path: "/p"}})
+	other := reopen(t, o, visits)
+	published := make(chan struct{})
+	var group errgroup.Group
+	group.Go(func() error {
+		for {
+			select {
+			case <-published:
+				return nil
+			default:
+				if err := other.Prepare(t.Context()); err != nil {
+					return err
+				}
+			}
+		}
+	})
+	for range 10 {
+		publish(t, s, day(0))
+	}
+	close(published)
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

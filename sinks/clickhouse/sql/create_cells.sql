@@ -1,14 +1,6 @@
-{{- /* The rows of each partition, grouped by all that could be published of them. Of the
-       people in a cell only as many are noted as decide: k of one cell make any class
-       large enough. Small partitions are worked on in memory, large ones on disk. */ -}}
+{{- /* CREATE TABLE … AS SELECT would fill a table of another name first, and leave it
+       behind when it is killed. */ -}}
 CREATE TABLE {{name .Control .CellTable}}
 ENGINE = {{if .InMemory}}Memory{{else}}MergeTree ORDER BY tuple(){{end}}
-AS SELECT lapse_rows.lapse_partition AS lapse_partition, lapse_rows.lapse_cell AS lapse_cell,
-    groupUniqArray({{.G.K}})(sipHash128(lapse_rows.lapse_subject)) AS lapse_people
-    {{- range $i, $e := .G.Expressions}},
-    any(lapse_rows.{{cellValue $i}}) AS {{cellValue $i}}
-    {{- end}}
-FROM (
-{{template "rows.sql" .}}
-) AS lapse_rows
-GROUP BY lapse_partition, lapse_cell
+EMPTY AS
+{{template "cells.sql" .}}

@@ -1,0 +1,2 @@
+INSERT INTO {{name .Control .CellTable}}
+{{template "cells.sql" .}}
