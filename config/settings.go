@@ -82,10 +82,37 @@ type AuditSettings struct {
 // AuditS3Settings say how the audit log's bucket is reached through the S3 API. Its
 // store must honour conditional writes (If-Match), and should lock objects.
 type AuditS3Settings struct {
+	S3Settings `yaml:",inline"`
+	Prefix     string `yaml:"prefix,omitempty" env:"PREFIX"` // of the objects' keys; ends in a slash
+	// Retention is for how long objects are put under Object Lock, such as P6Y;
+	// they are not if it is empty.
+	Retention Period `yaml:"retention,omitempty" env:"RETENTION"`
+}
+
+// BucketSettings name an object store: a local folder, or a bucket with the S3 API.
+type BucketSettings struct {
+	Name string `yaml:"name"`
+	// Path is the folder, if it is one.
+	Path string `yaml:"path,omitempty"`
+	// S3 says where the bucket is, if it is one.
+	S3 *BucketS3Settings `yaml:"s3,omitempty"`
+	// Region is where the data lie, in the policy's words; the policy must allow it.
+	Region    string `yaml:"region"`
+	Safeguard string `yaml:"safeguard,omitempty"`
+}
+
+// BucketS3Settings say how a bucket with training data is reached.
+type BucketS3Settings struct {
+	S3Settings `yaml:",inline"`
+	// Rate is how many objects are listed or deleted in a second at most; 0 is no limit.
+	Rate float64 `yaml:"rate,omitempty"`
+}
+
+// S3Settings say how a bucket is reached through the S3 API.
+type S3Settings struct {
 	// Endpoint is the store's address, such as https://s3.eu-west-1.amazonaws.com.
 	Endpoint string `yaml:"endpoint" env:"ENDPOINT"`
 	Bucket   string `yaml:"bucket" env:"BUCKET"`
-	Prefix   string `yaml:"prefix,omitempty" env:"PREFIX"` // of the objects' keys; ends in a slash
 	// Region is the store's own name for the place, such as eu-west-1, for which
 	// requests are signed. If it is empty the store is asked.
 	Region string `yaml:"region,omitempty" env:"REGION"`
@@ -95,17 +122,6 @@ type AuditS3Settings struct {
 	CredentialsFile string `yaml:"credentials_file,omitempty" env:"CREDENTIALS_FILE"`
 	// Profile is the part of the file to use; default if empty.
 	Profile string `yaml:"profile,omitempty" env:"PROFILE"`
-	// Retention is for how long objects are put under Object Lock, such as P6Y;
-	// they are not if it is empty.
-	Retention Period `yaml:"retention,omitempty" env:"RETENTION"`
-}
-
-// BucketSettings name an object store.
-type BucketSettings struct {
-	Name      string `yaml:"name"`
-	Path      string `yaml:"path"` // local folder
-	Region    string `yaml:"region"`
-	Safeguard string `yaml:"safeguard,omitempty"`
 }
 
 // LogSettings are those of the program's own log, on standard error.
@@ -169,6 +185,9 @@ func (s *Settings) resolve(dir string) {
 		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Spool.Dir}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)
+		if s3 := s.Buckets[i].S3; s3 != nil {
+			paths = append(paths, &s3.CredentialsFile)
+		}
 	}
 	for i := range s.Inputs {
 		paths = append(paths, &s.Inputs[i])
@@ -227,8 +246,16 @@ func (s *Settings) check(r *reporter) {
 			r.fault(at.key("name"), "every bucket needs a name of its own: training items refer to it")
 		}
 		seen[b.Name] = true
-		if b.Path == "" {
-			r.fault(at.key("path"), "say in which folder the bucket is")
+		switch {
+		case b.Path == "" && b.S3 == nil:
+			r.fault(at.key("path"), "say in which folder the bucket is, or give s3 with endpoint and bucket")
+		case b.Path != "" && b.S3 != nil:
+			r.fault(at.key("s3"), "a bucket is a folder (path) or in an object store (s3): remove one of the two")
+		case b.S3 != nil:
+			b.S3.check(r, at.key("s3"))
+			if b.S3.Rate < 0 {
+				r.fault(at.key("s3").key("rate"), "give a number of objects a second, or 0 for no limit")
+			}
 		}
 		if b.Region == "" {
 			r.fault(at.key("region"), "say in which region the bucket is, such as EEA")
@@ -255,12 +282,7 @@ func (s *AuditSettings) check(r *reporter, at place) {
 		return
 	}
 	s3 := at.key("s3")
-	if u, err := url.Parse(s.S3.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
-		r.fault(s3.key("endpoint"), "give the address of the store, such as https://s3.eu-west-1.amazonaws.com, without the bucket")
-	}
-	if s.S3.Bucket == "" {
-		r.fault(s3.key("bucket"), "name the bucket in the store")
-	}
+	s.S3.check(r, s3)
 	if s.S3.Prefix != "" && !strings.HasSuffix(s.S3.Prefix, "/") {
 		r.fault(s3.key("prefix"), "a prefix ends in a slash, such as %s/", s.S3.Prefix)
 	}
@@ -269,6 +291,15 @@ func (s *AuditSettings) check(r *reporter, at place) {
 	}
 	if s.Dir != "" {
 		r.fault(at.key("dir"), "the audit log is a folder (dir) or in an object store (s3): remove one of the two")
+	}
+}
+
+func (s *S3Settings) check(r *reporter, at place) {
+	if u, err := url.Parse(s.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+		r.fault(at.key("endpoint"), "give the address of the store, such as https://s3.eu-west-1.amazonaws.com, without the bucket")
+	}
+	if s.Bucket == "" {
+		r.fault(at.key("bucket"), "name the bucket in the store")
 	}
 }
 

@@ -95,6 +95,10 @@ func TestSettingsFaultsNamePlaceAndCure(t *testing.T) {
 		"audit: {region: EEA, s3: {bucket: b, endpoint: 'https://s3.example.com', prefix: p}}\n":          "such as p/",
 		"audit: {region: EEA, s3: {bucket: b, endpoint: 'https://s3.example.com', retention: 6 years}}\n": `"6 years" is not a period`,
 		"audit: {region: EEA, dir: d, s3: {bucket: b, endpoint: 'https://s3.example.com'}}\n":             "audit.dir: the audit log is a folder (dir) or in an object store (s3)",
+		"buckets: [{name: a, region: EEA, path: p, s3: {endpoint: 'https://s', bucket: b}}]\n":            "buckets[a].s3: a bucket is a folder (path) or in an object store",
+		"buckets: [{name: a, region: EEA, s3: {endpoint: s3.example, bucket: b}}]\n":                      "buckets[a].s3.endpoint: give the address",
+		"buckets: [{name: a, region: EEA, s3: {endpoint: 'https://s3.example/b'}}]\n":                     "buckets[a].s3.bucket: name the bucket",
+		"buckets: [{name: a, region: EEA, s3: {endpoint: 'https://s', bucket: b, rate: -1}}]\n":           "buckets[a].s3.rate: give a number",
 	} {
 		_, err := LoadSettings(writeSettings(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -103,6 +107,18 @@ func TestSettingsFaultsNamePlaceAndCure(t *testing.T) {
 	}
 	if _, err := LoadSettings("/nonexistent/lapse.yaml"); err == nil {
 		t.Error("a settings file that is not there was accepted")
+	}
+}
+
+func TestCredentialsFileIsRelativeToTheSettings(t *testing.T) {
+	t.Parallel()
+	file := writeSettings(t, "buckets: [{name: a, region: EEA, s3: {endpoint: 'https://s3.example', bucket: b, credentials_file: c}}]\n")
+	s, err := LoadSettings(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := s.Buckets[0].S3.CredentialsFile, filepath.Join(filepath.Dir(file), "c"); got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
@@ -119,9 +135,13 @@ func TestStoreOutsideTheAllowedRegionsNeedsASafeguard(t *testing.T) {
 		{"EEA", "", true}, {"US", "", false}, {"", "", false},
 		{"US", "standard_contractual_clauses", true}, {"US", "handshake", false},
 	} {
-		s := &Settings{ClickHouse: ClickHouseSettings{Region: c.region, Safeguard: c.safeguard}}
-		if err := s.CheckRegions(p); (err == nil) != c.allowed {
-			t.Errorf("%+v: %v", c, err)
+		for _, s := range []*Settings{
+			{ClickHouse: ClickHouseSettings{Region: c.region, Safeguard: c.safeguard}},
+			{ClickHouse: ClickHouseSettings{Region: "EEA"}, Buckets: []BucketSettings{{Name: "a", S3: &BucketS3Settings{S3Settings: S3Settings{Region: "eu-west-1"}}, Region: c.region, Safeguard: c.safeguard}}},
+		} {
+			if err := s.CheckRegions(p); (err == nil) != c.allowed {
+				t.Errorf("%+v: %v", c, err)
+			}
 		}
 	}
 }

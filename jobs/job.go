@@ -39,7 +39,10 @@ type Outcome struct {
 	K      *sinks.KResult         `json:"k,omitempty"`
 	Query  sinks.Digest           `json:"query,omitzero"`
 	Stages []sinks.StageTime      `json:"stages,omitempty"`
-	Err    error                  `json:"-"`
+	// LockedUntil says until when, at least, a store refuses to delete what the step
+	// is to delete; zero if no store does, or for no fixed time.
+	LockedUntil time.Time `json:"locked_until,omitzero"`
+	Err         error     `json:"-"`
 }
 
 // reached notes that a stage was reached now.

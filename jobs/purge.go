@@ -26,8 +26,9 @@ type Purge struct {
 
 var _ Job = (*Purge)(nil)
 
-// purgeTogether is how many items are purged between two entries in the audit log.
-const purgeTogether = 200
+// purgeTogether is how many items are purged together, between two entries in the
+// audit log: enough to fill the calls by which their objects are deleted.
+const purgeTogether = sinks.DeleteTogether
 
 // Kind implements Job.
 func (*Purge) Kind() sinks.JobKind { return sinks.JobPurge }

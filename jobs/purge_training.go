@@ -1,9 +1,13 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/facesoft/lapse/config"
@@ -25,6 +29,10 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plan training items: %w", err)
 	}
+	// Neighbours in a bucket are found by the same look into it.
+	slices.SortFunc(items, func(a, b sinks.TrainingItem) int {
+		return cmp.Or(strings.Compare(a.Bucket, b.Bucket), strings.Compare(a.Key, b.Key))
+	})
 	steps := make([]Step, 0, len(items)+1)
 	set := sinks.ID{}
 	for _, item := range items {
@@ -88,6 +96,8 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 	if err != nil {
 		return failAll(steps, err)
 	}
+	failed := j.emptyBuckets(ctx, items, buried)
+	sinks.Failpoint("purge.verified")
 	outcomes := make([]Outcome, len(steps))
 	var stones []sinks.Tombstone
 	for i, s := range steps {
@@ -98,17 +108,17 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 			outcomes[i] = Outcome{Step: s, Result: sinks.ResultUnchanged, Counts: itemCounts(stone)}
 		case !known:
 			outcomes[i] = Outcome{Step: s, Result: sinks.ResultAbandoned}
+		case failed[s.Item] != nil:
+			outcomes[i] = kept(s, failed[s.Item])
 		default:
-			outcomes[i] = j.purgeItem(ctx, s, item)
-			if outcomes[i].Err == nil {
-				stones = append(stones, sinks.Tombstone{
-					Item: item.Item, Rule: s.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)),
-					UploadedAt: item.UploadedAt, PurgedAt: time.Now().UTC(),
-				})
+			stone = sinks.Tombstone{
+				Item: item.Item, Rule: s.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)),
+				UploadedAt: item.UploadedAt, PurgedAt: time.Now().UTC(),
 			}
+			stones = append(stones, stone)
+			outcomes[i] = gone(s, stone)
 		}
 	}
-	sinks.Failpoint("purge.verified")
 	if len(stones) > 0 {
 		if err := j.Register.PutTombstones(ctx, stones); err != nil {
 			return failAll(steps, err)
@@ -118,36 +128,44 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 	return outcomes
 }
 
-// purgeItem deletes one item: first what was made from it, last the item itself,
-// so that an interrupted run still finds its way to the rest.
-func (j *Purge) purgeItem(ctx context.Context, s Step, item sinks.TrainingItem) Outcome {
-	bucket, ok := j.Buckets[item.Bucket]
-	if !ok {
-		return failed(s, fmt.Errorf("the settings name no bucket %q", item.Bucket))
+// emptyBuckets deletes the objects of the items that have no tombstone yet, and
+// returns why some of them are still there.
+func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.TrainingItem, buried map[sinks.ID]sinks.Tombstone) map[sinks.ID]error {
+	byBucket := map[string][]sinks.TrainingItem{}
+	for _, item := range items {
+		if _, done := buried[item.Item]; !done {
+			byBucket[item.Bucket] = append(byBucket[item.Bucket], item)
+		}
 	}
-	keys := append(append([]string{}, item.Derivatives...), item.Key)
-	var errs error
-	for _, key := range keys {
-		errs = errors.Join(errs, bucket.Delete(ctx, key))
-		sinks.Failpoint("purge.deleted")
+	failed := map[sinks.ID]error{}
+	for name, items := range byBucket {
+		bucket, ok := j.Buckets[name]
+		if ok {
+			maps.Copy(failed, empty(ctx, bucket, items))
+			continue
+		}
+		for _, item := range items {
+			failed[item.Item] = fmt.Errorf("the settings name no bucket %q", name)
+		}
 	}
-	left := 0
-	for _, key := range keys {
-		n, err := bucket.Remaining(ctx, key)
-		errs = errors.Join(errs, err)
-		left += n
-	}
-	if errs == nil && left > 0 {
-		errs = fmt.Errorf("%w: %d objects or versions are left", sinks.ErrVerification, left)
-	}
-	if errs != nil {
-		return failed(s, errs)
-	}
-	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: map[sinks.Count]uint64{
-		sinks.CountObjects: 1, sinks.CountDerivatives: uint64(len(item.Derivatives)), sinks.CountBytes: item.Bytes,
-	}}
+	return failed
+}
+
+// gone is the outcome of a step whose item was looked for and not found any more.
+func gone(s Step, stone sinks.Tombstone) Outcome {
+	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: itemCounts(stone)}
 	o.reached(sinks.StageRemoved)
 	o.reached(sinks.StageVersionsGone)
+	return o
+}
+
+// kept is the outcome of a step whose item is still there. The step stays due.
+func kept(s Step, err error) Outcome {
+	o := failed(s, err)
+	var locked *sinks.LockedError
+	if errors.As(err, &locked) {
+		o.LockedUntil = locked.Until
+	}
 	return o
 }
 

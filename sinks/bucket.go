@@ -2,6 +2,7 @@ package sinks
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"time"
 )
@@ -13,20 +14,71 @@ type Object struct {
 	Modified time.Time
 }
 
-// Bucket is an object store.
+// VersionKind tells apart what a bucket can hold under a key.
+type VersionKind uint8
+
+// The kinds.
+const (
+	ObjectVersion    VersionKind = iota // an object, or an earlier state of it
+	DeleteMarker                        // no content: hides the versions before it
+	UnfinishedUpload                    // parts of an object whose upload was begun
+)
+
+// Version is something that a bucket holds under a key.
+type Version struct {
+	Key      string
+	ID       string // the store's own name for it; empty in a store without versions
+	Kind     VersionKind
+	Latest   bool // what a reader of the key meets: the object, or the marker that hides it
+	Bytes    int64
+	Modified time.Time
+}
+
+// DeleteTogether is how many versions are deleted in one call at most.
+const DeleteTogether = 1000
+
+// Bucket is an object store, with or without versions. It may be used from
+// several goroutines at once. No error of it names a key: keys can name people.
 //
-// Delete removes an object with all its versions and markers; what is not there
-// is deleted already. Remaining says how many versions a key still has: an object
-// is gone only if that is zero, whatever Delete returned.
+// A key is empty if Versions finds nothing under it, whatever Delete returned.
 type Bucket interface {
-	Delete(ctx context.Context, key string) error
-	Remaining(ctx context.Context, key string) (versions int, err error)
-	// Put stores an object; it replaces one of the same key.
+	// Versions calls each for everything that there is under any of the keys, the
+	// newest of a key first, until it returns an error. Objects under other keys
+	// are passed over, also those whose keys begin with one of these. Nothing may
+	// be deleted meanwhile. An error may be about one of the keys alone, unless it
+	// is ErrUnavailable or ErrRefused.
+	Versions(ctx context.Context, keys []string, each func(Version) error) error
+	// Delete deletes up to DeleteTogether versions for good, in no particular
+	// order, and returns for each, in theirs, an error or nil: the store says that
+	// it is deleted, or was not there. A *LockedError says that it may not be.
+	Delete(ctx context.Context, versions []Version) []error
+	// Put stores an object; it replaces one of the same key. It is there whole or
+	// not at all.
 	Put(ctx context.Context, key string, content io.Reader) error
 	// List calls each for every object whose key begins with prefix, in the order
-	// of their keys, until it returns an error.
+	// of the keys' bytes, until it returns an error.
 	List(ctx context.Context, prefix string, each func(Object) error) error
 }
+
+// LockedError says that a store keeps an object from being deleted: for a time
+// (Object Lock), or until somebody lifts its legal hold. It is ErrRefused.
+type LockedError struct {
+	Until time.Time // UTC; zero if only a legal hold keeps it
+	Held  bool      // under a legal hold of the store
+}
+
+func (e *LockedError) Error() string {
+	switch {
+	case e.Until.IsZero():
+		return "the store keeps it under legal hold"
+	case e.Held:
+		return fmt.Sprintf("the store keeps it locked until %s, and under legal hold", e.Until.Format(time.RFC3339))
+	}
+	return "the store keeps it locked until " + e.Until.Format(time.RFC3339)
+}
+
+// Unwrap makes it ErrRefused.
+func (*LockedError) Unwrap() error { return ErrRefused }
 
 // Inputs are files to be ingested.
 type Inputs interface {

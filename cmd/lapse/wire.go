@@ -74,12 +74,12 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 		return err
 	}
 	for _, b := range i.settings.Buckets {
-		folder, err := bucket.OpenFolder(b.Path)
+		opened, err := bucket.Open(b)
 		if err != nil {
 			return err
 		}
-		i.closers = append(i.closers, folder.Close)
-		i.buckets[b.Name] = folder
+		i.closers = append(i.closers, opened.Close)
+		i.buckets[b.Name] = opened
 	}
 	options, err := i.clickhouseOptions(ctx)
 	if err != nil {

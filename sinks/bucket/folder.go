@@ -4,23 +4,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/facesoft/lapse/sinks"
 )
 
 // Folder is a bucket in a local folder. It keeps no versions: an object has one or
-// none. Folders are removed with their last object.
+// none. Folders below it are removed with their last object.
+//
+// Objects are regular files. A symbolic link in the place of one is never counted
+// as deleted, because its target would remain; links to folders are followed as
+// long as they stay below the bucket.
 type Folder struct{ root *os.Root }
 
 var _ sinks.Bucket = (*Folder)(nil)
 
-// partial begins the names of objects that are still being written.
-const partial = ".partial-"
+// uploads is the folder, in the bucket's own, of objects that are being written.
+const uploads = ".uploads"
 
 // OpenFolder opens the bucket in dir, which is made if it does not exist.
 func OpenFolder(dir string) (*Folder, error) {
@@ -37,108 +42,206 @@ func OpenFolder(dir string) (*Folder, error) {
 // Close gives the folder up.
 func (f *Folder) Close() error { return f.root.Close() }
 
-// Delete implements sinks.Bucket.
-func (f *Folder) Delete(_ context.Context, key string) error {
-	name, err := local(key)
+// Versions implements sinks.Bucket.
+func (f *Folder) Versions(ctx context.Context, keys []string, each func(sinks.Version) error) error {
+	unfinished, err := f.unfinished()
 	if err != nil {
 		return err
 	}
-	if err := f.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("delete object: %w", withoutPath(err))
-	}
-	for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
-		if f.root.Remove(dir) != nil { // not empty, or somebody else removed it
-			break
-		}
-	}
-	return f.sync(path.Dir(name))
-}
-
-// sync makes a removal durable, as far up as folders are left.
-func (f *Folder) sync(dir string) error {
-	for ; ; dir = path.Dir(dir) {
-		d, err := f.root.Open(dir)
-		if errors.Is(err, fs.ErrNotExist) && dir != "." {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("delete object: %w", withoutPath(err))
-		}
-		return errors.Join(withoutPath(d.Sync()), d.Close())
-	}
-}
-
-// Remaining implements sinks.Bucket.
-func (f *Folder) Remaining(_ context.Context, key string) (int, error) {
-	name, err := local(key)
-	if err != nil {
-		return 0, err
-	}
-	_, err = f.root.Lstat(name)
-	switch {
-	case err == nil:
-		return 1, nil
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, nil
-	}
-	return 0, fmt.Errorf("look for object: %w", withoutPath(err))
-}
-
-// Put implements sinks.Bucket.
-func (f *Folder) Put(_ context.Context, key string, content io.Reader) error {
-	name, err := local(key)
-	if err != nil {
-		return err
-	}
-	dir := path.Dir(name)
-	if err := f.root.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("put object: %w", withoutPath(err))
-	}
-	temporary := path.Join(dir, partial+sinks.NewID().String())
-	out, err := f.root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("put object: %w", withoutPath(err))
-	}
-	_, err = io.Copy(out, content)
-	if err := errors.Join(err, out.Sync(), out.Close()); err != nil {
-		return fmt.Errorf("put object: %w", errors.Join(withoutPath(err), f.root.Remove(temporary)))
-	}
-	if err := f.root.Rename(temporary, name); err != nil {
-		return fmt.Errorf("put object: %w", withoutPath(err))
-	}
-	return f.sync(dir)
-}
-
-// List implements sinks.Bucket.
-func (f *Folder) List(ctx context.Context, prefix string, each func(sinks.Object) error) error {
-	err := fs.WalkDir(f.root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || !strings.HasPrefix(name, prefix) || strings.HasPrefix(entry.Name(), partial) {
-			return err
-		}
+	for _, key := range keys {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		info, err := entry.Info()
-		if errors.Is(err, fs.ErrNotExist) { // deleted meanwhile
-			return nil
-		}
+		name, err := local(key)
 		if err != nil {
 			return err
 		}
-		return each(sinks.Object{Key: name, Bytes: info.Size(), Modified: info.ModTime().UTC()})
-	})
-	if err != nil {
-		return fmt.Errorf("list objects: %w", withoutPath(err))
+		info, err := f.root.Lstat(name)
+		if err != nil && !absent(err) {
+			return fmt.Errorf("look for object: %w", withoutPath(err))
+		}
+		if err == nil && !info.IsDir() {
+			v := sinks.Version{Key: key, Latest: true, Bytes: info.Size(), Modified: info.ModTime().UTC()}
+			if err := each(v); err != nil {
+				return err
+			}
+		}
+		for _, u := range unfinished[uploadPrefix(name)] {
+			u.Key = key
+			if err := each(u); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
+// unfinished returns the uploads that were begun, by the prefix of their names.
+func (f *Folder) unfinished() (map[string][]sinks.Version, error) {
+	entries, err := fs.ReadDir(f.root.FS(), uploads)
+	if err != nil && !absent(err) {
+		return nil, fmt.Errorf("look for unfinished uploads: %w", withoutPath(err))
+	}
+	found := map[string][]sinks.Version{}
+	for _, entry := range entries {
+		prefix, _, ok := strings.Cut(entry.Name(), "-")
+		info, err := entry.Info()
+		if !ok || absent(err) { // finished or given up meanwhile
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for unfinished uploads: %w", withoutPath(err))
+		}
+		v := sinks.Version{ID: entry.Name(), Kind: sinks.UnfinishedUpload, Bytes: info.Size(), Modified: info.ModTime().UTC()}
+		found[prefix] = append(found[prefix], v)
+	}
+	return found, nil
+}
+
+// uploadPrefix begins the names of a key's unfinished uploads: a hash, because
+// names are short.
+func uploadPrefix(name string) string { return sinks.HashID(name).String() }
+
+// Delete implements sinks.Bucket.
+func (f *Folder) Delete(ctx context.Context, versions []sinks.Version) []error {
+	errs := make([]error, len(versions))
+	touched := map[string][]int{} // by the folder whose entry was removed
+	for i, v := range versions {
+		name, err := local(v.Key)
+		if v.Kind == sinks.UnfinishedUpload {
+			name = path.Join(uploads, path.Base(v.ID))
+		}
+		if err = errors.Join(err, ctx.Err()); err == nil {
+			err = f.remove(name)
+		}
+		if errs[i] = err; err != nil {
+			continue
+		}
+		dir := path.Dir(name)
+		if v.Kind != sinks.UnfinishedUpload {
+			dir = f.prune(dir)
+		}
+		touched[dir] = append(touched[dir], i)
+	}
+	for dir, of := range touched {
+		if err := f.sync(dir); err != nil {
+			for _, i := range of {
+				errs[i] = err
+			}
+		}
+	}
+	return errs
+}
+
+// remove removes a file, and nothing else.
+func (f *Folder) remove(name string) error {
+	info, err := f.root.Lstat(name)
+	switch {
+	case absent(err) || err == nil && info.IsDir(): // no object has this key
+		return nil
+	case err == nil && !info.Mode().IsRegular():
+		return fmt.Errorf("delete object: %w: it is a link or a device; what it leads to would remain", sinks.ErrRefused)
+	case err == nil:
+		err = f.root.Remove(name)
+	}
+	if err != nil && !absent(err) {
+		return fmt.Errorf("delete object: %w", withoutPath(err))
+	}
+	return nil
+}
+
+// prune removes empty folders from dir upwards, and returns the first that stays.
+func (f *Folder) prune(dir string) string {
+	for ; dir != "."; dir = path.Dir(dir) {
+		info, err := f.root.Lstat(dir)
+		if absent(err) { // somebody else removed it
+			continue
+		}
+		if err != nil || !info.IsDir() || f.root.Remove(dir) != nil {
+			break
+		}
+	}
+	return dir
+}
+
+// sync makes what happened in a folder durable.
+func (f *Folder) sync(dir string) error {
+	d, err := f.root.Open(dir)
+	if absent(err) && dir != "." { // removed meanwhile, with what was in it
+		return f.sync(path.Dir(dir))
+	}
+	if err != nil {
+		return fmt.Errorf("sync bucket: %w", withoutPath(err))
+	}
+	return errors.Join(withoutPath(d.Sync()), d.Close())
+}
+
+// List implements sinks.Bucket.
+func (f *Folder) List(ctx context.Context, prefix string, each func(sinks.Object) error) error {
+	return f.list(ctx, ".", prefix, each)
+}
+
+// list lists a folder. Its entries are sorted as their keys are: those of a folder
+// go on with a slash.
+func (f *Folder) list(ctx context.Context, dir, prefix string, each func(sinks.Object) error) error {
+	entries, err := fs.ReadDir(f.root.FS(), dir)
+	if err != nil && !absent(err) {
+		return fmt.Errorf("list objects: %w", withoutPath(err))
+	}
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(sortName(a), sortName(b)) })
+	for _, entry := range entries {
+		name := path.Join(dir, entry.Name())
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if name == uploads {
+			continue
+		}
+		if entry.IsDir() {
+			below := name + "/"
+			if strings.HasPrefix(below, prefix) || strings.HasPrefix(prefix, below) {
+				err = f.list(ctx, name, prefix, each)
+			}
+		} else if strings.HasPrefix(name, prefix) {
+			err = show(name, entry, each)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func sortName(entry fs.DirEntry) string {
+	if entry.IsDir() {
+		return entry.Name() + "/"
+	}
+	return entry.Name()
+}
+
+func show(name string, entry fs.DirEntry, each func(sinks.Object) error) error {
+	info, err := entry.Info()
+	if absent(err) { // deleted meanwhile
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("list objects: %w", withoutPath(err))
+	}
+	return each(sinks.Object{Key: name, Bytes: info.Size(), Modified: info.ModTime().UTC()})
+}
+
 // local turns a key into a path below the folder.
 func local(key string) (string, error) {
-	if !fs.ValidPath(key) || key == "." {
-		return "", errors.New("the key of an object is not a path below the bucket")
+	if !fs.ValidPath(key) || key == "." || key == uploads || strings.HasPrefix(key, uploads+"/") || strings.Contains(key, "\x00") {
+		return "", fmt.Errorf("%w: the key of an object is not a path below the bucket", sinks.ErrInvalidInput)
 	}
 	return key, nil
+}
+
+// absent reports whether err says that there is no such file: there is no entry,
+// what the path takes for a folder is a file, or no file can have such a name.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 
 // withoutPath takes the path out of an error: keys can name people.

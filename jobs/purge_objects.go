@@ -1,0 +1,188 @@
+package jobs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+const (
+	// foundTogether bounds the versions that are held in memory at once.
+	foundTogether = 100 * sinks.DeleteTogether
+	// emptyRounds bounds how often what is left of a batch is deleted again.
+	emptyRounds = 20
+)
+
+// emptying deletes all that a bucket holds under the keys of some training items:
+// versions, delete markers, and unfinished uploads.
+//
+// It looks, deletes what it has found, and looks again, until nothing is left or
+// nothing more can be done. Only the last look counts: what the store said when it
+// was asked to delete is no more than the reason for what is still there.
+type emptying struct {
+	bucket sinks.Bucket
+	keys   []string
+	later  map[string]bool // keys of items: deleted after what was made from them
+	// reasons are why versions could not be deleted the last time, by key; of several
+	// the one that keeps the key longest.
+	reasons map[string]error
+}
+
+// empty deletes what a bucket holds of the items, and returns why some of it is
+// still there, by item. Items that are not in the result are gone, with all that was
+// made from them.
+func empty(ctx context.Context, bucket sinks.Bucket, items []sinks.TrainingItem) map[sinks.ID]error {
+	e := &emptying{bucket: bucket, later: map[string]bool{}, reasons: map[string]error{}}
+	for _, item := range items {
+		e.keys = append(append(e.keys, item.Derivatives...), item.Key)
+		e.later[item.Key] = true
+	}
+	left, err := e.run(ctx)
+	if err != nil && len(items) > 1 && !errors.Is(err, sinks.ErrUnavailable) && !errors.Is(err, sinks.ErrRefused) && ctx.Err() == nil {
+		return emptyEach(ctx, bucket, items) // it may be about one of them alone
+	}
+	failed := map[sinks.ID]error{}
+	for _, item := range items {
+		if why := e.why(item, left, err); why != nil {
+			failed[item.Item] = why
+		}
+	}
+	return failed
+}
+
+func emptyEach(ctx context.Context, bucket sinks.Bucket, items []sinks.TrainingItem) map[sinks.ID]error {
+	failed := map[sinks.ID]error{}
+	for i := range items {
+		for id, err := range empty(ctx, bucket, items[i:i+1]) {
+			failed[id] = err
+		}
+	}
+	return failed
+}
+
+// why says why an item is not gone; nil if it is.
+func (e *emptying) why(item sinks.TrainingItem, left map[string]int, err error) error {
+	if err != nil {
+		return err
+	}
+	versions := 0
+	var reason error
+	for _, key := range append([]string{item.Key}, item.Derivatives...) {
+		if n := left[key]; n > 0 {
+			versions += n
+			reason = graver(reason, e.reasons[key])
+		}
+	}
+	switch {
+	case versions == 0:
+		return nil
+	case reason == nil:
+		return fmt.Errorf("%w: %d objects, versions or uploads are left", sinks.ErrVerification, versions)
+	}
+	return fmt.Errorf("%d objects, versions or uploads are left: %w", versions, reason)
+}
+
+// run empties the keys and returns how much of each is left. An error means that
+// this is not known.
+func (e *emptying) run(ctx context.Context) (map[string]int, error) {
+	for range emptyRounds {
+		found, whole, err := e.look(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if deleted := e.delete(ctx, found); whole && !deleted {
+			left := map[string]int{}
+			for _, v := range found {
+				left[v.Key]++
+			}
+			return left, nil
+		} else if !deleted {
+			break
+		}
+	}
+	return nil, fmt.Errorf("%w: the bucket holds more versions of these objects than could be deleted", sinks.ErrVerification)
+}
+
+var errEnough = errors.New("as much as is held in memory at once")
+
+// look returns what there is, and whether that is all.
+func (e *emptying) look(ctx context.Context) (found []sinks.Version, whole bool, err error) {
+	err = e.bucket.Versions(ctx, e.keys, func(v sinks.Version) error {
+		if len(found) == foundTogether {
+			return errEnough
+		}
+		found = append(found, v)
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		return found, false, nil
+	}
+	return found, true, err
+}
+
+// delete deletes what was found, and reports whether it may have had an effect. What
+// was made from an item goes before the item, old versions before new ones, and the
+// marker that hides a key last and only if nothing is left to be hidden: nothing
+// comes into sight again on the way.
+func (e *emptying) delete(ctx context.Context, found []sinks.Version) (deleted bool) {
+	clear(e.reasons)
+	slices.Reverse(found) // oldest first
+	slices.SortStableFunc(found, func(a, b sinks.Version) int { return cmp.Compare(e.rank(a), e.rank(b)) })
+	hiding, _ := slices.BinarySearchFunc(found, rankHiding, func(v sinks.Version, rank int) int { return cmp.Compare(e.rank(v), rank) })
+	for batch := range slices.Chunk(found[:hiding], sinks.DeleteTogether) {
+		deleted = e.deleteTogether(ctx, batch) || deleted
+	}
+	markers := slices.DeleteFunc(slices.Clone(found[hiding:]), func(v sinks.Version) bool { return e.reasons[v.Key] != nil })
+	for batch := range slices.Chunk(markers, sinks.DeleteTogether) {
+		deleted = e.deleteTogether(ctx, batch) || deleted
+	}
+	return deleted
+}
+
+// The order in which versions are deleted.
+const (
+	rankDerivative = iota
+	rankItem
+	rankHiding
+)
+
+func (e *emptying) rank(v sinks.Version) int {
+	switch {
+	case v.Kind == sinks.DeleteMarker && v.Latest:
+		return rankHiding
+	case e.later[v.Key]:
+		return rankItem
+	}
+	return rankDerivative
+}
+
+func (e *emptying) deleteTogether(ctx context.Context, batch []sinks.Version) (deleted bool) {
+	for i, err := range e.bucket.Delete(ctx, batch) {
+		if err == nil {
+			deleted = true
+			continue
+		}
+		e.reasons[batch[i].Key] = graver(e.reasons[batch[i].Key], err)
+	}
+	sinks.Failpoint("purge.deleted")
+	return deleted
+}
+
+// graver returns the error that keeps an object longer: the later lock, a lock
+// rather than another error.
+func graver(a, b error) error {
+	var first, second *sinks.LockedError
+	switch {
+	case a == nil:
+		return b
+	case !errors.As(b, &second):
+		return a
+	case !errors.As(a, &first) || second.Until.After(first.Until):
+		return b
+	}
+	return a
+}

@@ -1,0 +1,197 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Versions implements sinks.Bucket. It asks for as few pages as it can: it reads
+// on where the keys lie close together, and skips what lies between them
+// elsewhere. A version may be reported twice.
+func (s *S3) Versions(ctx context.Context, keys []string, each func(sinks.Version) error) error {
+	keys = slices.Compact(slices.Sorted(slices.Values(keys)))
+	for _, key := range keys {
+		if err := validKey(key); err != nil {
+			return err
+		}
+	}
+	if err := find(ctx, keys, s.versionPages, each); err != nil {
+		return err
+	}
+	if s.wire.byKey.Load() {
+		return findEach(ctx, keys, s.uploadPages, each)
+	}
+	return find(ctx, keys, s.uploadPages, each)
+}
+
+// search looks for what is listed under some keys.
+//
+// It may only say that there is nothing more under a key once the listing has gone
+// past it. S3 lists keys in the order of their bytes; stores that keep objects as
+// files list them as a walk through folders would, where "a/b" comes before "a-b".
+// A key counts as passed if it is in both orders. One that is passed in only one
+// of them, and was not found, is doubtful.
+type search struct {
+	keys     []string        // not passed yet, sorted by bytes
+	found    map[string]bool // in this walk
+	doubtful []string
+	each     func(sinks.Version) error
+}
+
+// find calls each for what is listed under keys, which are sorted.
+func find(ctx context.Context, keys []string, list pages, each func(sinks.Version) error) error {
+	s := &search{keys: keys, each: each}
+	for len(s.keys) > 0 {
+		if err := again(ctx, func() error { return s.walk(ctx, list) }); err != nil {
+			return err
+		}
+	}
+	return findEach(ctx, s.doubtful, list, each)
+}
+
+// walk lists from the first key on, until all are passed or it is better to start
+// afresh at the next.
+func (s *search) walk(ctx context.Context, list pages) error {
+	start := s.keys[0]
+	s.found = map[string]bool{}
+	for page, err := range list(ctx, justBefore(start), "") {
+		if err != nil {
+			return err
+		}
+		hits := 0
+		for _, v := range page {
+			if _, wanted := slices.BinarySearch(s.keys, v.Key); !wanted {
+				continue
+			}
+			if !s.found[v.Key] {
+				s.found[v.Key] = true
+				hits++
+			}
+			if err := s.each(v); err != nil {
+				return err
+			}
+		}
+		s.pass(page)
+		if len(s.keys) == 0 || hits < 2 && s.keys[0] != start && !s.found[s.keys[0]] {
+			return nil
+		}
+	}
+	s.keys = nil // the listing has ended
+	return nil
+}
+
+// pass takes away the keys that the listing has passed with a page.
+func (s *search) pass(page []sinks.Version) {
+	last, deepest := page[0].Key, page[0].Key
+	for _, v := range page[1:] {
+		last = max(last, v.Key)
+		if byFolder(v.Key, deepest) > 0 {
+			deepest = v.Key
+		}
+	}
+	left := s.keys[:0:0]
+	for _, key := range s.keys {
+		passed, passedFolder := key < last, byFolder(key, deepest) < 0
+		switch {
+		case s.found[key] && key != last && key != deepest, passed && passedFolder:
+		case passed != passedFolder && !s.found[key]:
+			s.doubtful = append(s.doubtful, key)
+		default:
+			left = append(left, key)
+		}
+	}
+	s.keys = left
+}
+
+// byFolder compares keys as a walk through folders lists them.
+func byFolder(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	a, b = a[n:], b[n:]
+	switch {
+	case a == "" || b == "":
+		return len(a) - len(b)
+	case a[0] == '/':
+		return -1
+	case b[0] == '/':
+		return 1
+	}
+	return strings.Compare(a, b)
+}
+
+// findEach calls each for what is listed under keys, asking for one at a time:
+// whatever the order, a key comes before the longer ones that begin with it.
+func findEach(ctx context.Context, keys []string, list pages, each func(sinks.Version) error) error {
+	for _, key := range keys {
+		err := again(ctx, func() error { return findOne(ctx, key, list, each) })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findOne(ctx context.Context, key string, list pages, each func(sinks.Version) error) error {
+	for page, err := range list(ctx, "", key) {
+		if err != nil {
+			return err
+		}
+		others := 0
+		for _, v := range page {
+			if v.Key != key {
+				others++
+			} else if err := each(v); err != nil {
+				return err
+			}
+		}
+		if others > 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// again repeats a listing that broke off: the client repeats requests, but not
+// those whose answer ends too early.
+func again(ctx context.Context, list func() error) error {
+	pause := 200 * time.Millisecond
+	for range 3 {
+		err := list()
+		if !errors.Is(err, sinks.ErrUnavailable) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pause):
+		}
+		pause *= 2
+	}
+	return list()
+}
+
+// justBefore returns a text that comes before key and after most of what does:
+// a listing that starts after it starts with key.
+func justBefore(key string) string {
+	r, size := utf8.DecodeLastRuneInString(key)
+	head := key[:len(key)-size]
+	switch {
+	case r <= ' ': // what is before it, a listing cannot be asked for
+		return head
+	case r == 0xE000: // below are halves of pairs, no characters
+		r = 0xD800
+	}
+	before := head + string(r-1)
+	if len(before) < maxKeyBytes {
+		before += "~"
+	}
+	return before
+}
