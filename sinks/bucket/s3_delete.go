@@ -102,14 +102,35 @@ func (s *S3) blame(ctx context.Context, r minio.RemoveObjectResult, versions []s
 
 // whyRefused asks how long the store keeps a version that it refused to delete.
 func (s *S3) whyRefused(ctx context.Context, v sinks.Version, refused error) error {
-	var locked sinks.LockedError
-	if _, until, err := s.client.GetObjectRetention(ctx, s.bucket, v.Key, v.ID); err == nil && until != nil && until.After(time.Now()) {
+	held, err := s.client.GetObjectLegalHold(ctx, s.bucket, v.Key, minio.GetObjectLegalHoldOptions{VersionID: v.ID})
+	locked := sinks.LockedError{Held: err == nil && held != nil && *held == minio.LegalHoldEnabled}
+	if until := s.retainedUntil(ctx, v); until.After(time.Now()) {
 		locked.Until = until.UTC()
 	}
-	held, err := s.client.GetObjectLegalHold(ctx, s.bucket, v.Key, minio.GetObjectLegalHoldOptions{VersionID: v.ID})
-	locked.Held = err == nil && held != nil && *held == minio.LegalHoldEnabled
 	if locked == (sinks.LockedError{}) {
 		return refused
 	}
 	return fmt.Errorf("delete object: %w", &locked)
+}
+
+// retainedUntil returns until when a version is under Object Lock; zero if it is
+// not, or if the credentials do not allow to know.
+func (s *S3) retainedUntil(ctx context.Context, v sinks.Version) time.Time {
+	_, until, err := s.client.GetObjectRetention(ctx, s.bucket, v.Key, v.ID)
+	if err == nil && until != nil {
+		return *until
+	}
+	if err == nil || minio.ToErrorResponse(err).Code != "" { // a clear answer
+		return time.Time{}
+	}
+	// Some stores answer in words of their own, but say it with the object too.
+	info, err := s.client.StatObject(ctx, s.bucket, v.Key, minio.StatObjectOptions{VersionID: v.ID})
+	if err != nil {
+		return time.Time{}
+	}
+	at, err := time.Parse(time.RFC3339, info.Metadata.Get("X-Amz-Object-Lock-Retain-Until-Date"))
+	if err != nil {
+		return time.Time{}
+	}
+	return at
 }
