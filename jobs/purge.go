@@ -27,8 +27,8 @@ type Purge struct {
 var _ Job = (*Purge)(nil)
 
 // purgeTogether is how many items are purged together, between two entries in the
-// audit log: enough to fill the calls by which their objects are deleted.
-const purgeTogether = sinks.DeleteTogether
+// audit log: enough to fill several calls by which their objects are deleted.
+const purgeTogether = 2 * sinks.DeleteTogether
 
 // Kind implements Job.
 func (*Purge) Kind() sinks.JobKind { return sinks.JobPurge }

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/facesoft/lapse/sinks"
 )
@@ -15,6 +18,8 @@ const (
 	foundTogether = 100 * sinks.DeleteTogether
 	// emptyRounds bounds how often what is left of a batch is deleted again.
 	emptyRounds = 20
+	// deletionsAtOnce is how many calls delete versions side by side.
+	deletionsAtOnce = 4
 )
 
 // emptying deletes all that a bucket holds under the keys of some training items:
@@ -89,20 +94,21 @@ func (e *emptying) why(item sinks.TrainingItem, left map[string]int, err error) 
 // run empties the keys and returns how much of each is left. An error means that
 // this is not known.
 func (e *emptying) run(ctx context.Context) (map[string]int, error) {
+	before, deleted := 0, true
 	for range emptyRounds {
 		found, whole, err := e.look(ctx)
 		if err != nil {
 			return nil, err
 		}
-		if deleted := e.delete(ctx, found); whole && !deleted {
+		// That nothing was reported to be deleted does not mean that nothing was.
+		if stuck := !deleted && len(found) >= before; whole && (stuck || len(found) == 0) {
 			left := map[string]int{}
 			for _, v := range found {
 				left[v.Key]++
 			}
 			return left, nil
-		} else if !deleted {
-			break
 		}
+		before, deleted = len(found), e.delete(ctx, found)
 	}
 	return nil, fmt.Errorf("%w: the bucket holds more versions of these objects than could be deleted", sinks.ErrVerification)
 }
@@ -111,11 +117,16 @@ var errEnough = errors.New("as much as is held in memory at once")
 
 // look returns what there is, and whether that is all.
 func (e *emptying) look(ctx context.Context) (found []sinks.Version, whole bool, err error) {
+	type name struct{ key, id string }
+	seen := map[name]bool{}
 	err = e.bucket.Versions(ctx, e.keys, func(v sinks.Version) error {
 		if len(found) == foundTogether {
 			return errEnough
 		}
-		found = append(found, v)
+		if n := (name{v.Key, v.ID}); !seen[n] {
+			seen[n] = true
+			found = append(found, v)
+		}
 		return nil
 	})
 	if errors.Is(err, errEnough) {
@@ -127,20 +138,15 @@ func (e *emptying) look(ctx context.Context) (found []sinks.Version, whole bool,
 // delete deletes what was found, and reports whether it may have had an effect. What
 // was made from an item goes before the item, old versions before new ones, and the
 // marker that hides a key last and only if nothing is left to be hidden: nothing
-// comes into sight again on the way.
+// that was hidden comes into sight on the way.
 func (e *emptying) delete(ctx context.Context, found []sinks.Version) (deleted bool) {
 	clear(e.reasons)
 	slices.Reverse(found) // oldest first
 	slices.SortStableFunc(found, func(a, b sinks.Version) int { return cmp.Compare(e.rank(a), e.rank(b)) })
 	hiding, _ := slices.BinarySearchFunc(found, rankHiding, func(v sinks.Version, rank int) int { return cmp.Compare(e.rank(v), rank) })
-	for batch := range slices.Chunk(found[:hiding], sinks.DeleteTogether) {
-		deleted = e.deleteTogether(ctx, batch) || deleted
-	}
+	deleted = e.deleteAll(ctx, found[:hiding])
 	markers := slices.DeleteFunc(slices.Clone(found[hiding:]), func(v sinks.Version) bool { return e.reasons[v.Key] != nil })
-	for batch := range slices.Chunk(markers, sinks.DeleteTogether) {
-		deleted = e.deleteTogether(ctx, batch) || deleted
-	}
-	return deleted
+	return e.deleteAll(ctx, markers) || deleted
 }
 
 // The order in which versions are deleted.
@@ -160,16 +166,45 @@ func (e *emptying) rank(v sinks.Version) int {
 	return rankDerivative
 }
 
-func (e *emptying) deleteTogether(ctx context.Context, batch []sinks.Version) (deleted bool) {
-	for i, err := range e.bucket.Delete(ctx, batch) {
-		if err == nil {
-			deleted = true
-			continue
-		}
-		e.reasons[batch[i].Key] = graver(e.reasons[batch[i].Key], err)
+// deleteAll deletes versions, some calls side by side, and notes why some cannot be
+// deleted. The versions of a key go together: stores may move one to the place of
+// another.
+func (e *emptying) deleteAll(ctx context.Context, versions []sinks.Version) (deleted bool) {
+	var mu sync.Mutex // guards deleted and the reasons
+	var group errgroup.Group
+	group.SetLimit(deletionsAtOnce)
+	for len(versions) > 0 {
+		batch := versions[:callSize(versions)]
+		versions = versions[len(batch):]
+		group.Go(func() error {
+			errs := e.bucket.Delete(ctx, batch)
+			sinks.Failpoint("purge.deleted")
+			mu.Lock()
+			defer mu.Unlock()
+			for i, err := range errs {
+				if err == nil {
+					deleted = true
+					continue
+				}
+				e.reasons[batch[i].Key] = graver(e.reasons[batch[i].Key], err)
+			}
+			return nil
+		})
 	}
-	sinks.Failpoint("purge.deleted")
+	_ = group.Wait() // the errors are among the reasons
 	return deleted
+}
+
+// callSize returns how many of the versions, from the first, one call deletes: as
+// many as it may, if possible without parting those of a key.
+func callSize(versions []sinks.Version) int {
+	size := min(len(versions), sinks.DeleteTogether)
+	for n := size; n > 0 && n < len(versions); n-- {
+		if versions[n].Key != versions[n-1].Key {
+			return n
+		}
+	}
+	return size
 }
 
 // graver returns the error that keeps an object longer: the later lock, a lock

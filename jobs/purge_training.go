@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unique"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
@@ -34,13 +35,14 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 		return cmp.Or(strings.Compare(a.Bucket, b.Bucket), strings.Compare(a.Key, b.Key))
 	})
 	steps := make([]Step, 0, len(items)+1)
+	reasons := itemReasons{}
 	set := sinks.ID{}
 	for _, item := range items {
 		w, _ := t.Window(config.Trigger(item.Rule))
 		s := Step{
-			Action: sinks.ActionPurgeItem, Bucket: item.Bucket, Item: item.Item, Rule: item.Rule, Clause: w.Clause,
+			Action: sinks.ActionPurgeItem, Bucket: unique.Make(item.Bucket).Value(), Item: item.Item, Rule: sinks.Rule(w.Trigger), Clause: w.Clause,
 			Due:    w.Keep.After(item.Since, j.Policy.TimeZone.Location()),
-			Reason: fmt.Sprintf("%s on %s", itemReasons[item.Rule], sinks.DayOf(item.Since)),
+			Reason: reasons.of(item.Rule, sinks.DayOf(item.Since)),
 			Bytes:  item.Bytes,
 		}
 		s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), item.Item.String(), string(item.Rule))
@@ -54,10 +56,27 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 	return append(steps, forget...), err
 }
 
-var itemReasons = map[sinks.Rule]string{
+// itemReasons are the reasons of steps in words. Many items have the same.
+type itemReasons map[itemReason]string
+
+type itemReason struct {
+	rule sinks.Rule
+	day  sinks.Day
+}
+
+var itemReasonWords = map[sinks.Rule]string{
 	sinks.RulePurposeCompleted: "its last purpose was complete",
 	sinks.RuleConsentWithdrawn: "consent was withdrawn",
 	sinks.RuleConsentAbsent:    "stored without consent",
+}
+
+func (r itemReasons) of(rule sinks.Rule, day sinks.Day) string {
+	reason, known := r[itemReason{rule, day}]
+	if !known {
+		reason = fmt.Sprintf("%s on %s", itemReasonWords[rule], day)
+		r[itemReason{rule, day}] = reason
+	}
+	return reason
 }
 
 // strayConsents is how long a consent is kept for an object that the register does
@@ -98,6 +117,9 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 	}
 	failed := j.emptyBuckets(ctx, items, buried)
 	sinks.Failpoint("purge.verified")
+	var purged Outcome // its stages are those of all items that are gone
+	purged.reached(sinks.StageRemoved)
+	purged.reached(sinks.StageVersionsGone)
 	outcomes := make([]Outcome, len(steps))
 	var stones []sinks.Tombstone
 	for i, s := range steps {
@@ -116,7 +138,7 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 				UploadedAt: item.UploadedAt, PurgedAt: time.Now().UTC(),
 			}
 			stones = append(stones, stone)
-			outcomes[i] = gone(s, stone)
+			outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone, Counts: itemCounts(stone), Stages: purged.Stages}
 		}
 	}
 	if len(stones) > 0 {
@@ -149,14 +171,6 @@ func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.Train
 		}
 	}
 	return failed
-}
-
-// gone is the outcome of a step whose item was looked for and not found any more.
-func gone(s Step, stone sinks.Tombstone) Outcome {
-	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: itemCounts(stone)}
-	o.reached(sinks.StageRemoved)
-	o.reached(sinks.StageVersionsGone)
-	return o
 }
 
 // kept is the outcome of a step whose item is still there. The step stays due.

@@ -154,6 +154,7 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 		}
 	}
 	steps := n.ready(interrupted, planned)
+	n.report.Outcomes = make([]Outcome, 0, len(steps))
 	n.observe(Event{Planned: len(steps)})
 	sinks.Failpoint(string(n.job.Kind()) + ".planned")
 	group, working := errgroup.WithContext(ctx)
@@ -173,10 +174,11 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 // ready puts the interrupted steps before the planned ones, each once, and sets
 // those that must wait aside.
 func (n *run) ready(interrupted, planned []Step) (steps []Step) {
-	known := map[sinks.ID]bool{}
+	known := make(map[sinks.ID]bool, len(planned))
 	for _, s := range planned {
 		known[s.ID] = true
 	}
+	steps = make([]Step, 0, len(interrupted)+len(planned))
 	for _, s := range interrupted {
 		if !known[s.ID] {
 			steps = append(steps, s)

@@ -43,10 +43,10 @@ const DeleteTogether = 1000
 // A key is empty if Versions finds nothing under it, whatever Delete returned.
 type Bucket interface {
 	// Versions calls each for everything that there is under any of the keys, the
-	// newest of a key first, until it returns an error. Objects under other keys
-	// are passed over, also those whose keys begin with one of these. Nothing may
-	// be deleted meanwhile. An error may be about one of the keys alone, unless it
-	// is ErrUnavailable or ErrRefused.
+	// newest of a key first, until it returns an error; now and then for the same
+	// twice. Objects under other keys are passed over, also those whose keys begin
+	// with one of these. Nothing may be deleted meanwhile. An error may be about one
+	// of the keys alone, unless it is ErrUnavailable or ErrRefused.
 	Versions(ctx context.Context, keys []string, each func(Version) error) error
 	// Delete deletes up to DeleteTogether versions for good, in no particular
 	// order, and returns for each, in theirs, an error or nil: the store says that

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 
@@ -46,10 +47,10 @@ func (f *Folder) write(name string, content io.Reader) error {
 }
 
 // move gives an object its name. The folder it belongs into may be removed, as an
-// empty one, between being made and being used.
+// empty one, while it is being made, or before it is used.
 func (f *Folder) move(from, to string) (err error) {
 	for range 10 {
-		if err = f.root.MkdirAll(path.Dir(to), 0o700); err != nil && !absent(err) {
+		if err = f.root.MkdirAll(path.Dir(to), 0o700); err != nil && !absent(err) && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 		if err = f.root.Rename(from, to); !absent(err) {

@@ -21,16 +21,16 @@ func TestBucketsAreOpenedAsTheSettingsSay(t *testing.T) {
 	}
 	t.Setenv("AWS_ACCESS_KEY_ID", sinktest.GatewayAccessKey)
 	t.Setenv("AWS_SECRET_ACCESS_KEY", sinktest.GatewaySecretKey)
-	s3 := func(change func(*config.S3Settings)) *config.S3Settings {
-		s := &config.S3Settings{Endpoint: "http://" + g.Address, Bucket: g.MakeBucket(t, true, false), Region: sinktest.GatewayRegion}
+	s3 := func(change func(*config.BucketS3Settings)) *config.BucketS3Settings {
+		s := &config.BucketS3Settings{S3Settings: config.S3Settings{Endpoint: "http://" + g.Address, Bucket: g.MakeBucket(t, true, false), Region: sinktest.GatewayRegion}}
 		change(s)
 		return s
 	}
 	for name, s := range map[string]config.BucketSettings{
 		"folder":      {Path: filepath.Join(t.TempDir(), "new")},
-		"environment": {S3: s3(func(*config.S3Settings) {})},
-		"file":        {S3: s3(func(s *config.S3Settings) { s.CredentialsFile, s.Profile = file, "lapse" })},
-		"limited":     {S3: s3(func(s *config.S3Settings) { s.Rate = 1000 })},
+		"environment": {S3: s3(func(*config.BucketS3Settings) {})},
+		"file":        {S3: s3(func(s *config.BucketS3Settings) { s.CredentialsFile, s.Profile = file, "lapse" })},
+		"limited":     {S3: s3(func(s *config.BucketS3Settings) { s.Rate = 1000 })},
 	} {
 		b, err := Open(s)
 		if err != nil {
@@ -54,7 +54,7 @@ func TestMissingCredentialsAreNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, want := range map[string]string{file: "has no aws_access_key_id", file + "x": "no such file"} {
-		_, err := Open(config.BucketSettings{Name: "uploads", S3: &config.S3Settings{Endpoint: "https://s3.example", Bucket: "b", CredentialsFile: path}})
+		_, err := Open(config.BucketSettings{Name: "uploads", S3: &config.BucketS3Settings{S3Settings: config.S3Settings{Endpoint: "https://s3.example", Bucket: "b", CredentialsFile: path}}})
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "uploads") {
 			t.Errorf("%v, want one that says %q and names the bucket", err, want)
 		}

@@ -2,8 +2,11 @@ package bucket
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -123,14 +126,23 @@ func (s *S3) retainedUntil(ctx context.Context, v sinks.Version) time.Time {
 	if err == nil || minio.ToErrorResponse(err).Code != "" { // a clear answer
 		return time.Time{}
 	}
-	// Some stores answer in words of their own, but say it with the object too.
-	info, err := s.client.StatObject(ctx, s.bucket, v.Key, minio.StatObjectOptions{VersionID: v.ID})
+	// Some stores call the element around it otherwise than the client knows it.
+	address, err := s.client.Presign(ctx, http.MethodGet, s.bucket, v.Key, time.Minute, url.Values{"retention": {""}, "versionId": {v.ID}})
 	if err != nil {
 		return time.Time{}
 	}
-	at, err := time.Parse(time.RFC3339, info.Metadata.Get("X-Amz-Object-Lock-Retain-Until-Date"))
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
 	if err != nil {
 		return time.Time{}
 	}
-	return at
+	response, err := s.wire.RoundTrip(request)
+	if err != nil {
+		return time.Time{}
+	}
+	defer response.Body.Close() //nolint:errcheck // read only
+	var answer struct{ RetainUntilDate time.Time }
+	if response.StatusCode != http.StatusOK || xml.NewDecoder(response.Body).Decode(&answer) != nil {
+		return time.Time{}
+	}
+	return answer.RetainUntilDate
 }
