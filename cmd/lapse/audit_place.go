@@ -5,20 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/minio/minio-go/v7/pkg/credentials"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks/auditlog"
+	"github.com/facesoft/lapse/sinks/bucket"
 )
-
-// credentialTimeout bounds the wait for the service of a cloud that hands out
-// credentials to its machines, where there may be none.
-const credentialTimeout = 5 * time.Second
 
 // auditFiles opens the audit log for reading: the folder of the flags, or the
 // bucket or folder of the settings. Nothing is written there.
@@ -45,30 +39,22 @@ func auditBucket(s *config.AuditS3Settings) (*auditlog.S3, error) {
 	if err != nil || endpoint.Host == "" {
 		return nil, usageError{errors.New("audit.s3.endpoint: give the address of the store, such as https://s3.eu-west-1.amazonaws.com")}
 	}
+	secrets, err := bucket.Credentials(&s.S3Settings)
+	if err != nil {
+		return nil, usageError{fmt.Errorf("audit.s3: %w", err)}
+	}
 	o := auditlog.S3Options{
 		Endpoint: endpoint.Host, PlainHTTP: endpoint.Scheme == "http", Region: s.Region,
-		Bucket: s.Bucket, Prefix: s.Prefix, Credentials: auditCredentials(s),
+		Bucket: s.Bucket, Prefix: s.Prefix, Credentials: secrets,
 	}
 	if now := time.Now(); !s.Retention.IsZero() {
 		o.Retention = s.Retention.After(now, time.UTC).Sub(now)
 	}
-	bucket, err := auditlog.NewS3(o, time.Now)
+	store, err := auditlog.NewS3(o, time.Now)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return bucket, nil
-}
-
-// auditCredentials say where the credentials come from: the file that is named, or
-// else the environment, the user's own file, the role of the machine or pod.
-func auditCredentials(s *config.AuditS3Settings) *credentials.Credentials {
-	if s.CredentialsFile != "" {
-		return credentials.NewFileAWSCredentials(s.CredentialsFile, s.Profile)
-	}
-	return credentials.NewChainCredentials([]credentials.Provider{
-		&credentials.EnvAWS{}, &credentials.FileAWSCredentials{Profile: s.Profile},
-		&credentials.IAM{Client: &http.Client{Timeout: credentialTimeout}},
-	})
+	return store, nil
 }
 
 // openAuditLog opens the audit log for writing, and completes a rotation of its
