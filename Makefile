@@ -50,6 +50,12 @@ bench-audit: ## Measure the audit log: appends, verification beside SHA-256, pro
 bench-collect: ## Measure the collector: 50-event batches over 32 connections, each durable
 	go test -run '^$$' -bench BenchmarkCollect -benchtime 6000x ./cmd/lapse
 
+# In memory where there is room: the disk of a busy machine would be most of the time.
+.PHONY: bench-purge
+bench-purge: engine ## Purge 100,000 objects from an S3 server, beside a client that only deletes them
+	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
+	LAPSE_BENCH_OBJECTS=$${LAPSE_BENCH_OBJECTS:-100000} go test -run '^$$' -bench Purge -benchtime 1x -timeout 60m ./jobs
+
 .PHONY: lint
 lint: ## Check formatting, go vet and golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

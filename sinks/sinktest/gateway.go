@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ const (
 type Gateway struct {
 	Address string
 	Client  *minio.Client // for what tests do beside a bucket's interface
+	folders [2]string     // of objects, and of their earlier versions
 }
 
 // StartGateway starts a server for the duration of a test, and skips the test where
@@ -37,7 +39,8 @@ func StartGateway(t testing.TB) *Gateway {
 	t.Helper()
 	binary := gatewayTool.path(t)
 	address := freeAddress(t)
-	cmd := exec.Command(binary, "--port", address, "--quiet", "posix", "--versioning-dir", t.TempDir(), t.TempDir())
+	folders := [2]string{t.TempDir(), t.TempDir()}
+	cmd := exec.Command(binary, "--port", address, "--quiet", "posix", "--versioning-dir", folders[1], folders[0])
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+GatewayAccessKey, "ROOT_SECRET_KEY="+GatewaySecretKey)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -50,7 +53,7 @@ func StartGateway(t testing.TB) *Gateway {
 		_ = cmd.Process.Kill()
 		<-exited //nolint:errcheck // it was killed
 	})
-	g := &Gateway{Address: address}
+	g := &Gateway{Address: address, folders: folders}
 	var err error
 	g.Client, err = minio.New(address, &minio.Options{Creds: g.Credentials(), Region: GatewayRegion})
 	if err != nil {
@@ -79,6 +82,21 @@ func (g *Gateway) MakeBucket(t testing.TB, versions, locking bool) string {
 		}
 	}
 	return name
+}
+
+// Copy copies everything in a bucket into another, below the server: that is much
+// faster than through it.
+func (g *Gateway) Copy(t testing.TB, from, to string) {
+	t.Helper()
+	for _, folder := range g.folders {
+		if err := os.MkdirAll(filepath.Join(folder, to), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command("cp", "-a", filepath.Join(folder, from)+"/.", filepath.Join(folder, to)).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
 }
 
 func freeAddress(t testing.TB) string {
