@@ -42,7 +42,7 @@ type S3 struct {
 	core   minio.Core // the same, for what only it can do
 	wire   *transport
 	bucket string
-	page   int // how many entries are asked for at once
+	page   int // how many entries are asked for at once, at most
 }
 
 var _ sinks.Bucket = (*S3)(nil)

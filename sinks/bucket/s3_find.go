@@ -5,10 +5,21 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/facesoft/lapse/sinks"
+)
+
+const (
+	smallPage = 100 // entries asked for at first: none of many keys may be left
+	// findsAtOnce is how many parts of many keys are looked for side by side, each of
+	// at least findTogether.
+	findsAtOnce  = 4
+	findTogether = 250
 )
 
 // Versions implements sinks.Bucket. It asks for as few pages as it can: it reads
@@ -21,7 +32,20 @@ func (s *S3) Versions(ctx context.Context, keys []string, each func(sinks.Versio
 			return err
 		}
 	}
-	if err := find(ctx, keys, s.versionPages, each); err != nil {
+	if len(keys) == 0 {
+		return nil
+	}
+	var mu sync.Mutex // one at a time
+	report := func(v sinks.Version) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return each(v)
+	}
+	group, working := errgroup.WithContext(ctx)
+	for part := range slices.Chunk(keys, max(findTogether, (len(keys)+findsAtOnce-1)/findsAtOnce)) {
+		group.Go(func() error { return find(working, part, s.versionPages, report) })
+	}
+	if err := group.Wait(); err != nil {
 		return err
 	}
 	if s.wire.byKey.Load() {
@@ -39,6 +63,7 @@ func (s *S3) Versions(ctx context.Context, keys []string, each func(sinks.Versio
 // of them, and was not found, is doubtful.
 type search struct {
 	keys     []string        // not passed yet, sorted by bytes
+	size     int             // of the pages that are asked for
 	found    map[string]bool // in this walk
 	doubtful []string
 	each     func(sinks.Version) error
@@ -46,7 +71,7 @@ type search struct {
 
 // find calls each for what is listed under keys, which are sorted.
 func find(ctx context.Context, keys []string, list pages, each func(sinks.Version) error) error {
-	s := &search{keys: keys, each: each}
+	s := &search{keys: keys, size: smallPage, each: each}
 	for len(s.keys) > 0 {
 		if err := again(ctx, func() error { return s.walk(ctx, list) }); err != nil {
 			return err
@@ -56,11 +81,11 @@ func find(ctx context.Context, keys []string, list pages, each func(sinks.Versio
 }
 
 // walk lists from the first key on, until all are passed or it is better to start
-// afresh at the next.
+// afresh: at the next key, if that is far away, or with longer pages.
 func (s *search) walk(ctx context.Context, list pages) error {
 	start := s.keys[0]
 	s.found = map[string]bool{}
-	for page, err := range list(ctx, justBefore(start), "") {
+	for page, err := range list(ctx, justBefore(start), "", s.size) {
 		if err != nil {
 			return err
 		}
@@ -77,8 +102,12 @@ func (s *search) walk(ctx context.Context, list pages) error {
 				return err
 			}
 		}
-		s.pass(page)
-		if len(s.keys) == 0 || hits < 2 && s.keys[0] != start && !s.found[s.keys[0]] {
+		if s.pass(page); len(s.keys) == 0 {
+			return nil
+		}
+		far := hits < 2 && s.keys[0] != start && !s.found[s.keys[0]]
+		if far || s.size < pageSize {
+			s.size = pageSize
 			return nil
 		}
 	}
@@ -140,7 +169,7 @@ func findEach(ctx context.Context, keys []string, list pages, each func(sinks.Ve
 }
 
 func findOne(ctx context.Context, key string, list pages, each func(sinks.Version) error) error {
-	for page, err := range list(ctx, "", key) {
+	for page, err := range list(ctx, "", key, smallPage) {
 		if err != nil {
 			return err
 		}

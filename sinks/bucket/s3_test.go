@@ -248,7 +248,7 @@ func TestWhatTheStoreForbidsIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer s.Close()
+	t.Cleanup(func() { _ = s.Close() })
 	for what, b := range map[string]sinks.Bucket{"wrong secret": s, "no such bucket": openS3(t, g, g.Address, "nowhere")} {
 		looked := b.Versions(t.Context(), []string{"a"}, func(sinks.Version) error { return nil })
 		for _, err := range append(b.Delete(t.Context(), []sinks.Version{{Key: "a", ID: "null"}}), looked) {
@@ -264,12 +264,14 @@ func TestUploadsAreFoundWhereTheyAreListedByKeyAlone(t *testing.T) {
 	t.Parallel()
 	g := sinktest.StartGateway(t)
 	bucket := g.MakeBucket(t, true, false)
-	through := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: g.Address})
-	through.Director = func(r *http.Request) { r.URL.Scheme, r.URL.Host = "http", g.Address }
+	through := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+		r.SetURL(&url.URL{Scheme: "http", Host: g.Address})
+		r.Out.Host = r.In.Host // the signature is about it
+	}}
 	through.ModifyResponse = func(r *http.Response) error {
 		r.Header.Set("Server", "MinIO")
 		if q := r.Request.URL.Query(); q.Has("uploads") && r.Request.Method == http.MethodGet && q.Get("prefix") == "" {
-			r.Body.Close()
+			_ = r.Body.Close()
 			empty := "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
 			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(empty)), int64(len(empty))
 			r.Header.Set("Content-Length", fmt.Sprint(len(empty)))
