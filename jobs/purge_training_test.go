@@ -342,7 +342,7 @@ func TestPurgeDeletesAThousandAtOnceAndGoesOnWhereItWasInterrupted(t *testing.T)
 			if deletions++; deletions > most {
 				return sinktest.SlowDown // until the run is given up
 			}
-		case q.Has("versions") || q.Has("uploads"):
+		case q.Has("versions"):
 			lists++
 		}
 		return sinktest.NoFault

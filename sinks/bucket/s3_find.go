@@ -41,17 +41,23 @@ func (s *S3) Versions(ctx context.Context, keys []string, each func(sinks.Versio
 		defer mu.Unlock()
 		return each(v)
 	}
-	group, working := errgroup.WithContext(ctx)
-	for part := range slices.Chunk(keys, max(findTogether, (len(keys)+findsAtOnce-1)/findsAtOnce)) {
-		group.Go(func() error { return find(working, part, s.versionPages, report) })
-	}
-	if err := group.Wait(); err != nil {
+	parts := slices.Collect(slices.Chunk(keys, max(findTogether, (len(keys)+findsAtOnce-1)/findsAtOnce)))
+	if err := findParts(ctx, parts, find, s.versionPages, report); err != nil {
 		return err
 	}
 	if s.wire.byKey.Load() {
-		return findEach(ctx, keys, s.uploadPages, each)
+		return findParts(ctx, parts, findEach, s.uploadPages, report)
 	}
-	return find(ctx, keys, s.uploadPages, each)
+	return find(ctx, keys, s.uploadPages, each) // few buckets have more than a page of them
+}
+
+// findParts looks for parts of the keys side by side.
+func findParts(ctx context.Context, parts [][]string, find func(context.Context, []string, pages, func(sinks.Version) error) error, list pages, each func(sinks.Version) error) error {
+	group, working := errgroup.WithContext(ctx)
+	for _, part := range parts {
+		group.Go(func() error { return find(working, part, list, each) })
+	}
+	return group.Wait()
 }
 
 // search looks for what is listed under some keys.
