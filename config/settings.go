@@ -106,6 +106,9 @@ type BucketS3Settings struct {
 	S3Settings `yaml:",inline"`
 	// Rate is how many objects are listed or deleted in a second at most; 0 is no limit.
 	Rate float64 `yaml:"rate,omitempty"`
+	// UploadsByKey is for stores that list the unfinished uploads of a key only to who
+	// names it, as MinIO does (which is recognised) and what was made from it.
+	UploadsByKey bool `yaml:"uploads_by_key,omitempty"`
 }
 
 // S3Settings say how a bucket is reached through the S3 API.

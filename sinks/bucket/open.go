@@ -39,7 +39,7 @@ func Open(s config.BucketSettings) (Opened, error) {
 	}
 	return NewS3(S3Options{
 		Endpoint: endpoint.Host, PlainHTTP: endpoint.Scheme == "http", Region: s.S3.Region,
-		Credentials: secrets, Bucket: s.S3.Bucket, Rate: s.S3.Rate,
+		Credentials: secrets, Bucket: s.S3.Bucket, Rate: s.S3.Rate, UploadsByKey: s.S3.UploadsByKey,
 	})
 }
 

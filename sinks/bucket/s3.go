@@ -29,6 +29,9 @@ type S3Options struct {
 	// many requests are sent if those are more; 0 means no limit. A list of up to
 	// 1,000 counts once, a deletion of 1,000 counts 1,000 times, as S3 counts.
 	Rate float64
+	// UploadsByKey is for stores that list unfinished uploads only to who names their
+	// key. MinIO is recognised as one by its answers.
+	UploadsByKey bool
 	// Timeout is how long one request other than an upload may take; 0 means a
 	// minute. It is repeated then.
 	Timeout time.Duration
@@ -63,6 +66,7 @@ func NewS3(o S3Options) (*S3, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bucket: %w", err)
 	}
+	wire.byKey.Store(o.UploadsByKey)
 	client, err := minio.New(o.Endpoint, &minio.Options{
 		Creds: o.Credentials, Secure: !o.PlainHTTP, Region: o.Region, Transport: wire,
 	})

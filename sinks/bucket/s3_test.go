@@ -259,17 +259,36 @@ func TestWhatTheStoreForbidsIsRefused(t *testing.T) {
 	}
 }
 
-// MinIO lists unfinished uploads only to who names their key.
+// MinIO lists unfinished uploads only to who names their key; so do stores made from
+// it, which do not say so.
 func TestUploadsAreFoundWhereTheyAreListedByKeyAlone(t *testing.T) {
 	t.Parallel()
 	g := sinktest.StartGateway(t)
-	bucket := g.MakeBucket(t, true, false)
+	for name, server := range map[string]string{"Recognised": "MinIO", "Set": "other"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bucket := g.MakeBucket(t, true, false)
+			s := openS3(t, g, listingByKey(t, g, server), bucket)
+			s.wire.byKey.Store(name == "Set")
+			begin(t, g, bucket, "a/b")
+			begin(t, g, bucket, "a/b.c")
+			found := sinktest.Found(t, s, "a/b", "c")
+			if len(found) != 1 || found[0].Key != "a/b" || found[0].Kind != sinks.UnfinishedUpload {
+				t.Errorf("found %+v, want the upload", found)
+			}
+		})
+	}
+}
+
+// listingByKey returns the address of a proxy that answers as such a store.
+func listingByKey(t *testing.T, g *sinktest.Gateway, server string) string {
+	t.Helper()
 	through := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(&url.URL{Scheme: "http", Host: g.Address})
 		r.Out.Host = r.In.Host // the signature is about it
 	}}
 	through.ModifyResponse = func(r *http.Response) error {
-		r.Header.Set("Server", "MinIO")
+		r.Header.Set("Server", server)
 		if q := r.Request.URL.Query(); q.Has("uploads") && r.Request.Method == http.MethodGet && q.Get("prefix") == "" {
 			_ = r.Body.Close()
 			empty := "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated></ListMultipartUploadsResult>"
@@ -278,15 +297,9 @@ func TestUploadsAreFoundWhereTheyAreListedByKeyAlone(t *testing.T) {
 		}
 		return nil
 	}
-	server := httptest.NewServer(through)
-	t.Cleanup(server.Close)
-	s := openS3(t, g, server.Listener.Addr().String(), bucket)
-	begin(t, g, bucket, "a/b")
-	begin(t, g, bucket, "a/b.c")
-	found := sinktest.Found(t, s, "a/b", "c")
-	if len(found) != 1 || found[0].Key != "a/b" || found[0].Kind != sinks.UnfinishedUpload {
-		t.Errorf("found %+v, want the upload", found)
-	}
+	proxy := httptest.NewServer(through)
+	t.Cleanup(proxy.Close)
+	return proxy.Listener.Addr().String()
 }
 
 func TestNotMoreIsDeletedInASecondThanAllowed(t *testing.T) {
