@@ -56,6 +56,10 @@ bench-purge: engine ## Purge 100,000 objects from an S3 server, beside a client 
 	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
 	LAPSE_BENCH_OBJECTS=$${LAPSE_BENCH_OBJECTS:-100000} go test -run '^$$' -bench Purge -benchtime 1x -timeout 60m ./jobs
 
+.PHONY: bench-ingest
+bench-ingest: engine ## Measure ingest against ClickHouse reading the same file itself
+	LAPSE_BENCH_EVENTS=$(or $(EVENTS),1000000) go test ./jobs -run '^$$' -bench '^BenchmarkIngest$$' -benchtime 1x -timeout 60m
+
 .PHONY: lint
 lint: ## Check formatting, go vet and golangci-lint
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }

@@ -92,6 +92,9 @@ func (t Type) Name() string { return t.name }
 // Nullable reports whether a value can be missing.
 func (t Type) Nullable() bool { return t.nullable }
 
+// LowCardinality reports whether the values are kept in a dictionary.
+func (t Type) LowCardinality() bool { return t.lowCard }
+
 // IsZero reports whether the type was left out.
 func (t Type) IsZero() bool { return t.name == "" }
 

@@ -29,6 +29,7 @@ type Ingest struct {
 	Progress func(bytes int64)
 
 	files map[sinks.ID]sinks.InputFile // by content digest
+	known recordFilter                 // records that may be stored
 }
 
 var _ Job = (*Ingest)(nil)
@@ -104,7 +105,7 @@ func (j *Ingest) digest(ctx context.Context, f sinks.InputFile) (sinks.ID, error
 	}
 	defer r.Close() //nolint:errcheck // read only
 	h := xxh3.New()
-	if _, err := io.Copy(h, r); err != nil {
+	if _, err := io.CopyBuffer(h, r, make([]byte, readSize)); err != nil {
 		return sinks.ID{}, fmt.Errorf("read %s: %w", f.Path, err)
 	}
 	return h.Sum128().Bytes(), nil

@@ -8,7 +8,11 @@ import (
 )
 
 // account counts the records of one source, by day of event time.
-type account map[dayKey]*sinks.SourceDay
+type account struct {
+	counts map[dayKey]*sinks.SourceDay
+	key    dayKey
+	last   *sinks.SourceDay // the counts of key: records of one day come together
+}
 
 type dayKey struct {
 	dated bool
@@ -23,21 +27,28 @@ func keyOf(day sinks.Day, dated bool) dayKey {
 }
 
 // of returns the counts for a day, or for records without a date.
-func (a account) of(day sinks.Day, dated bool) *sinks.SourceDay { return a.at(keyOf(day, dated)) }
+func (a *account) of(day sinks.Day, dated bool) *sinks.SourceDay { return a.at(keyOf(day, dated)) }
 
-func (a account) at(key dayKey) *sinks.SourceDay {
-	d := a[key]
+func (a *account) at(key dayKey) *sinks.SourceDay {
+	if a.last != nil && a.key == key {
+		return a.last
+	}
+	d := a.counts[key]
 	if d == nil {
 		d = &sinks.SourceDay{Dated: key.dated, Day: key.day}
-		a[key] = d
+		if a.counts == nil {
+			a.counts = map[dayKey]*sinks.SourceDay{}
+		}
+		a.counts[key] = d
 	}
+	a.key, a.last = key, d
 	return d
 }
 
 // days returns the counts, undated ones first, then by day.
-func (a account) days() []sinks.SourceDay {
-	days := make([]sinks.SourceDay, 0, len(a))
-	for _, d := range a {
+func (a *account) days() []sinks.SourceDay {
+	days := make([]sinks.SourceDay, 0, len(a.counts))
+	for _, d := range a.counts {
 		days = append(days, *d)
 	}
 	slices.SortFunc(days, func(x, y sinks.SourceDay) int {

@@ -63,8 +63,8 @@ func january() map[string][]byte {
 	return files
 }
 
-// pages are n page calls of ten people, a minute apart: more than 16,384 are stored
-// in more than one chunk.
+// pages are n page calls of ten people, a minute apart: more than 32,768 are stored
+// in more than one group.
 func pages(n int) []byte {
 	var b bytes.Buffer
 	for i := range n {
@@ -219,7 +219,7 @@ func TestDamagedFileIsNamedAndHoldsNothingUp(t *testing.T) {
 func TestNothingWaitsForADamagedFile(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, config.Facesoft)
-	content := gzipped(pages(20_000))
+	content := gzipped(pages(40_000))
 	path := s.write("damaged", content[:len(content)-3])
 	if _, err := s.run(t.Context(), s.ingestJob(path), end(1)); !errors.Is(err, sinks.ErrInvalidInput) {
 		t.Fatal(err)

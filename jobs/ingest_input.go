@@ -18,6 +18,7 @@ import (
 const (
 	maxLine   = 1 << 20 // longer records are quarantined, cut
 	keptOfRaw = 64 << 10
+	readSize  = 256 << 10 // at once, as it lies on disk
 )
 
 // input is an opened source: its format, and its lines with their places.
@@ -36,7 +37,7 @@ type input struct {
 // compressed and in which format it is.
 func openSource(raw io.Reader) (*input, error) {
 	in := &input{disk: &diskReader{Reader: raw}, closer: func() {}}
-	compressed := bufio.NewReaderSize(in.disk, 256<<10)
+	compressed := bufio.NewReaderSize(in.disk, readSize)
 	in.raw = compressed
 	head, err := compressed.Peek(4)
 	if err != nil && !errors.Is(err, io.EOF) {

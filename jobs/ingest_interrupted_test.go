@@ -37,7 +37,7 @@ func (s *site) interrupted(asOf time.Time, statement string, nth int, paths ...s
 
 func TestInterruptedFileIsCompleted(t *testing.T) {
 	t.Parallel()
-	content := pages(20_000)
+	content := pages(40_000)
 	whole := newSite(t, config.Facesoft)
 	whole.ingest(end(1), whole.write("pages", content))
 	want := whole.held()
@@ -67,7 +67,7 @@ func TestInterruptedFileIsCompleted(t *testing.T) {
 			s := newSite(t, config.Facesoft)
 			path := s.write("pages", content)
 			s.interrupted(end(1), "insert_block", 1, path)
-			if n := s.count("SELECT count() FROM {personal}.events"); n == 0 || n >= 20_000 {
+			if n := s.count("SELECT count() FROM {personal}.events"); n == 0 || n >= 40_000 {
 				t.Fatalf("%d rows were stored before the interruption", n)
 			}
 			_, err := s.run(t.Context(), s.ingestJob(becomes(s, path)), end(1))
@@ -92,7 +92,7 @@ func TestInterruptedFileIsCompleted(t *testing.T) {
 func TestDaysOfAnInterruptedFileWait(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, config.Facesoft)
-	path := s.write("pages", pages(20_000))
+	path := s.write("pages", pages(40_000))
 	s.interrupted(end(1), "insert_block", 1, path)
 	before := s.held()
 	report, err := s.run(t.Context(), s.anonymiseJob(), end(40))
@@ -113,13 +113,13 @@ func TestDaysOfAnInterruptedFileWait(t *testing.T) {
 func TestInterruptedFileIsReadAsOfItsFirstRun(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, config.Facesoft)
-	content := pages(20_000) // fourteen days
+	content := pages(40_000) // four weeks
 	path := s.write("pages", content)
 	first := end(0).Add(100 * time.Hour)
 	s.interrupted(first, "insert_block", 1, path)
 	got := total(s.ingest(end(2), path))
 	accepted := (100 + 24) * 60 // minutes, with the tolerance for clocks that are ahead
-	if want := (account{read: 20_000, stored: accepted + 1, quarantined: 20_000 - accepted - 1}); got != want {
+	if want := (account{read: 40_000, stored: accepted + 1, quarantined: 40_000 - accepted - 1}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 	if n := s.count("SELECT count() FROM {personal}.events"); n != got.stored {
@@ -140,7 +140,7 @@ func TestErasureOfAnInterruptedFilesRowsDoesNotHoldItUp(t *testing.T) {
 		call("identify", n, fmt.Sprint("user", n), end(0))
 	}
 	call("track", 0, "user7", end(0).Add(time.Hour))
-	b.Write(pages(20_000))
+	b.Write(pages(40_000))
 	path := s.write("calls", b.Bytes())
 	s.interrupted(end(1), "insert_block", 2, path)
 	if n := s.count("SELECT count() FROM {personal}.accounts"); n != 100 {

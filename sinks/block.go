@@ -3,9 +3,13 @@ package sinks
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 )
 
-// Block is a batch of rows of one personal dataset, column by column, in the
+// MaxRows is how many rows a Block may have.
+const MaxRows = 1<<16 - 1
+
+// Block is a batch of up to MaxRows rows of one personal dataset, column by column, in the
 // encoding of ClickHouse's native format, so that it is written to the wire
 // without another copy. Beside the policy's columns each row carries where it
 // came from, which makes storing it again recognisable.
@@ -27,19 +31,70 @@ func (b *Block) Reset() {
 	b.Days, b.Records, b.Positions, b.Batches = b.Days[:0], b.Records[:0], b.Positions[:0], b.Batches[:0]
 	for _, c := range b.Columns {
 		c.Data, c.Nulls = c.Data[:0], c.Nulls[:0]
+		if c.Dictionary != nil {
+			c.Dictionary.Reset()
+		}
 	}
+}
+
+// Clone returns an empty block of the same columns.
+func (b *Block) Clone() *Block {
+	clone := &Block{Dataset: b.Dataset, Source: b.Source}
+	for _, c := range b.Columns {
+		column := &Column{Name: c.Name, Type: c.Type, Width: c.Width, Nullable: c.Nullable}
+		if c.Dictionary != nil {
+			column.Dictionary = new(Dictionary)
+		}
+		clone.Columns = append(clone.Columns, column)
+	}
+	return clone
+}
+
+// Swap exchanges the rows of two blocks of the same columns; whoever holds a
+// column of one of them goes on with the other's rows.
+func (b *Block) Swap(other *Block) {
+	for i, c := range b.Columns {
+		*c, *other.Columns[i] = *other.Columns[i], *c
+	}
+	b.Days, other.Days = other.Days, b.Days
+	b.Records, other.Records = other.Records, b.Records
+	b.Positions, other.Positions = other.Positions, b.Positions
+	b.Batches, other.Batches = other.Batches, b.Batches
 }
 
 // Filter keeps the rows for which keep is true.
 func (b *Block) Filter(keep []bool) {
-	for _, c := range b.Columns {
-		c.filter(keep)
+	if slices.Contains(keep, false) {
+		b.split(keep, nil)
+	}
+}
+
+// Move moves the rows for which moved is true to the end of another block of the
+// same columns.
+func (b *Block) Move(moved []bool, to *Block) {
+	keep := make([]bool, len(moved))
+	for i, m := range moved {
+		keep[i] = !m
+	}
+	b.split(keep, to)
+}
+
+// split keeps some rows; the others go to the end of rest, if that is not nil.
+func (b *Block) split(keep []bool, rest *Block) {
+	for i, c := range b.Columns {
+		if rest == nil {
+			c.split(keep, nil)
+		} else {
+			c.split(keep, rest.Columns[i])
+		}
 	}
 	n := 0
 	for i, k := range keep {
 		if k {
 			b.Days[n], b.Records[n], b.Positions[n] = b.Days[i], b.Records[i], b.Positions[i]
 			n++
+		} else if rest != nil {
+			rest.Days, rest.Records, rest.Positions = append(rest.Days, b.Days[i]), append(rest.Records, b.Records[i]), append(rest.Positions, b.Positions[i])
 		}
 	}
 	b.Days, b.Records, b.Positions = b.Days[:n], b.Records[:n], b.Positions[:n]
@@ -47,7 +102,8 @@ func (b *Block) Filter(keep []bool) {
 
 // Column holds the values of one column of a Block: little-endian numbers of
 // Width bytes, or, if Width is 0, strings, each preceded by its length as an
-// unsigned varint. A Nullable column has a byte a row in Nulls, 1 for NULL.
+// unsigned varint. A Nullable column has a byte a row in Nulls, 1 for NULL. A
+// column with a Dictionary has strings that are numbers of two bytes.
 type Column struct {
 	Name     string
 	Type     string // as the block's header names it, such as DateTime64(3, 'UTC')
@@ -55,12 +111,18 @@ type Column struct {
 	Nullable bool
 	Data     []byte
 	Nulls    []byte
+	// Dictionary is that of a LowCardinality(String), whose Width is 2.
+	Dictionary *Dictionary
 
 	last int // where the last string begins
 }
 
 // AppendString appends a string.
 func (c *Column) AppendString(s []byte) {
+	if c.Dictionary != nil {
+		c.Data = binary.LittleEndian.AppendUint16(c.Data, c.Dictionary.index(s))
+		return
+	}
 	c.last = len(c.Data)
 	c.Data = binary.AppendUvarint(c.Data, uint64(len(s)))
 	c.Data = append(c.Data, s...)
@@ -118,7 +180,7 @@ func (c *Column) RemoveLast() {
 	}
 }
 
-func (c *Column) filter(keep []bool) {
+func (c *Column) split(keep []bool, rest *Column) {
 	from, to, nulls := 0, 0, 0
 	for i, k := range keep {
 		size := c.Width
@@ -126,14 +188,31 @@ func (c *Column) filter(keep []bool) {
 			length, prefix := binary.Uvarint(c.Data[from:])
 			size = prefix + int(length)
 		}
-		if k {
+		switch {
+		case k:
 			to += copy(c.Data[to:], c.Data[from:from+size])
 			if c.Nullable {
 				c.Nulls[nulls] = c.Nulls[i]
 				nulls++
 			}
+		case rest != nil:
+			rest.appendRaw(c, c.Data[from:from+size])
+			if c.Nullable {
+				rest.Nulls = append(rest.Nulls, c.Nulls[i])
+			}
 		}
 		from += size
 	}
 	c.Data, c.Nulls = c.Data[:to], c.Nulls[:nulls]
+}
+
+// appendRaw appends a value that is encoded as in from.
+func (c *Column) appendRaw(from *Column, value []byte) {
+	if c.Dictionary != nil {
+		if n := binary.LittleEndian.Uint16(value); n != 0 {
+			c.AppendString(from.Dictionary.key(n))
+			return
+		}
+	}
+	c.Data = append(c.Data, value...)
 }

@@ -56,3 +56,39 @@ func TestRemoveLastUndoesAnAppend(t *testing.T) {
 		}
 	}
 }
+
+func TestMoveKeepsColumnsInStep(t *testing.T) {
+	t.Parallel()
+	text, number := &Column{Type: "String"}, &Column{Type: "Nullable(UInt16)", Width: 2, Nullable: true}
+	word := &Column{Type: "LowCardinality(String)", Width: 2, Dictionary: new(Dictionary)}
+	b := &Block{Dataset: "d", Source: 7, Columns: []*Column{text, number, word}}
+	to := b.Clone()
+	moved := make([]bool, 1000)
+	for i := range moved {
+		text.AppendString(fmt.Append(nil, "text ", i))
+		number.AppendUint(uint64(i))
+		word.AppendString(fmt.Append(nil, []string{"", "a", "b", "c"}[i%4], i%300))
+		b.Days, b.Records, b.Positions = append(b.Days, Day(i)), append(b.Records, ID{byte(i)}), append(b.Positions, uint64(i))
+		moved[i] = i%7 == 3
+	}
+	b.Move(moved, to)
+	if b.Rows()+to.Rows() != len(moved) || to.Rows() != 143 {
+		t.Fatalf("%d rows are left, %d were moved", b.Rows(), to.Rows())
+	}
+	for _, half := range []*Block{b, to} {
+		texts := strings(half.Columns[0])
+		for row, position := range half.Positions {
+			i := int(position)
+			if texts[row] != fmt.Sprint("text ", i) || int(half.Days[row]) != i || half.Records[row] != (ID{byte(i)}) {
+				t.Errorf("row %d: %q of %v", i, texts[row], half.Days[row])
+			}
+			if n := binary.LittleEndian.Uint16(half.Columns[1].Data[2*row:]); int(n) != i || half.Columns[1].Nulls[row] != 0 {
+				t.Errorf("row %d has the number %d", i, n)
+			}
+			n := binary.LittleEndian.Uint16(half.Columns[2].Data[2*row:])
+			if got, want := string(half.Columns[2].Dictionary.key(n)), fmt.Sprint([]string{"", "a", "b", "c"}[i%4], i%300); got != want {
+				t.Errorf("row %d has the word %q, want %q", i, got, want)
+			}
+		}
+	}
+}

@@ -23,13 +23,16 @@ const (
 //
 // A block is stored wholly or, after a crash, in part, by whole partitions;
 // inserting the same rows under the same token again completes it and doubles
-// nothing, also when two processes do so at once. Rows are visible to Known and
-// StoredRows when Insert returns.
+// nothing, also when two processes do so at once. Rows are visible to all other
+// methods when Insert returns.
 type Intake interface {
 	Insert(ctx context.Context, b *Block, token ID) error
 	// Known returns, of the given records, those that the dataset holds on the days
 	// from first to last, with their origin.
 	Known(ctx context.Context, dataset string, records []ID, first, last Day) (map[ID]RowOrigin, error)
+	// Records calls each with the records that the dataset holds on the days from
+	// first to last, some at a time; each may not keep them.
+	Records(ctx context.Context, dataset string, first, last Day, each func([]ID)) error
 	// StoredRows counts the rows that the dataset holds from a source, by day.
 	StoredRows(ctx context.Context, dataset string, source uint64) (map[Day]uint64, error)
 	// OpenBatches returns the batch that rows of each of the days go into: 0, or

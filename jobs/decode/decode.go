@@ -109,7 +109,6 @@ func (d *Decoder) Decode(line []byte, from Origin) Fate {
 	if i == noTable {
 		return d.refuse()
 	}
-	t := &d.tables[i]
 	at, reason := d.when()
 	switch {
 	case reason != Stored:
@@ -121,7 +120,7 @@ func (d *Decoder) Decode(line []byte, from Origin) Fate {
 	if reason != Stored {
 		return Fate{Reason: reason}
 	}
-	day := sinks.DayOf(at)
+	t, day := &d.tables[i], sinks.DayOf(at)
 	if column := t.appendRow(d, at); column != "" {
 		return Fate{Reason: WrongType, Field: column, Day: day, Dated: true}
 	}

@@ -112,6 +112,16 @@ func lastValue(c *sinks.Column, rows int) string {
 	if c.Nullable && c.Nulls[rows-1] == 1 {
 		return "NULL"
 	}
+	if c.Dictionary != nil {
+		n := int(binary.LittleEndian.Uint16(c.Data[len(c.Data)-2:]))
+		keys := c.Dictionary.Keys
+		for ; n > 0; n-- {
+			length, prefix := binary.Uvarint(keys)
+			keys = keys[prefix+int(length):]
+		}
+		length, prefix := binary.Uvarint(keys)
+		return string(keys[prefix : prefix+int(length)])
+	}
 	if c.Width == 0 {
 		data, last := c.Data, ""
 		for len(data) > 0 {
@@ -386,26 +396,23 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 	})
 }
 
-func BenchmarkDecodeSegment(b *testing.B) {
-	p, err := config.ParsePolicy("facesoft.yaml", config.Facesoft)
-	if err != nil {
-		b.Fatal(err)
-	}
-	d, err := New(p, config.Segment)
-	if err != nil {
-		b.Fatal(err)
-	}
-	line := []byte(`{"type":"page","messageId":"0b8e7f2a-7c1e-4a5b-9f57-0e6b5d7c9a10","userId":"u-000123","anonymousId":"f2b1c6de-1111-4222-8333-944445555666","timestamp":"2024-05-01T10:00:00.123Z","sentAt":"2024-05-01T10:00:01.000Z","receivedAt":"2024-05-01T10:00:01.250Z","originalTimestamp":"2024-05-01T10:00:00.123Z","context":{"ip":"198.18.3.4","userAgent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0 Safari/537.36","locale":"en-GB","timezone":"Europe/London","page":{"url":"https://app.example.com/projects/8431/images/77121?token=abc","path":"/projects/8431/images/77121","referrer":"https://www.google.com/","title":"Image"},"device":{"id":"dev-1","type":"desktop"},"os":{"name":"Linux","version":"6.1"},"network":{"wifi":true},"location":{"country":"GB"},"library":{"name":"analytics.js","version":"2.1"}},"properties":{"duration_ms":1234,"response_ms":87,"visit_ms":45000,"scroll_depth":80,"clicks":3,"mouse_overs":12,"exit":"link"}}`)
-	b.SetBytes(int64(len(line)))
-	b.ReportAllocs()
-	for i := range b.N {
-		if fate := d.Decode(line, Origin{Now: now}); fate.Reason != Stored {
-			b.Fatalf("%+v", fate)
+func TestDatesAreThoseOfTheTimePackage(t *testing.T) {
+	t.Parallel()
+	for day := time.Date(1, 1, 1, 23, 59, 59, 123456789, time.UTC); day.Year() < 9999; day = day.AddDate(0, 0, 1) {
+		if day.Year() == 400 { // the calendar repeats after 400 years
+			day = time.Date(1600, 1, 1, 0, 0, 0, 0, time.UTC)
 		}
-		if i%16384 == 0 {
-			for _, block := range d.Blocks() {
-				block.Reset()
-			}
+		if day.Year() == 2401 {
+			day = time.Date(9990, 1, 1, 0, 0, 0, 0, time.UTC)
+		}
+		if got, ok := parseRFC3339([]byte(day.Format(time.RFC3339Nano))); !ok || !got.Equal(day) {
+			t.Fatalf("%s was read as %s, %v", day, got, ok)
+		}
+	}
+	for _, text := range []string{"0000-02-29T00:00:00Z", "0000-01-01T00:00:00Z"} {
+		want, _ := time.Parse(time.RFC3339, text)
+		if got, ok := parseRFC3339([]byte(text)); !ok || !got.Equal(want) {
+			t.Errorf("%s was read as %s, %v", text, got, ok)
 		}
 	}
 }

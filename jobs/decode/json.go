@@ -2,6 +2,8 @@ package decode
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -14,7 +16,27 @@ type node struct {
 	keys     []string
 	children []*node
 	slot     int // where the value goes; -1: nowhere
+
+	// The names that objects here have had, and the one the last object began with.
+	seen  []*guess
+	first *guess
 }
+
+// guess is a name that an object has had, and which one followed it the last time:
+// most calls come from the same few programs, which write the same names in the
+// same order, so that a comparison takes the place of a search.
+type guess struct {
+	quoted []byte // the name as it stood, with its quotes and the colon
+	child  *node  // nil: nobody wants the value
+	next   *guess
+}
+
+// The names remembered in one place, and their length, are bounded: they come
+// from the input.
+const (
+	maxGuesses     = 64
+	maxGuessLength = 64
+)
 
 // add makes sure that the dotted path is wanted, and returns its slot.
 func (n *node) add(path string, slots *int) int {
@@ -42,25 +64,48 @@ func (n *node) child(key []byte) *node {
 	return nil
 }
 
+// guess returns the guess that stands for a name without escapes; nil if there is
+// no more room for it.
+func (n *node) guess(key []byte) *guess {
+	for _, g := range n.seen {
+		if len(g.quoted) == len(key)+3 && string(g.quoted[1:len(key)+1]) == string(key) {
+			return g
+		}
+	}
+	if len(n.seen) == maxGuesses || len(key) > maxGuessLength {
+		return nil
+	}
+	g := &guess{child: n.child(key)}
+	g.quoted = append(append(append(g.quoted, '"'), key...), '"', ':')
+	n.seen = append(n.seen, g)
+	return g
+}
+
 // scanner reads one JSON text (RFC 8259) in one pass: it checks all of it and
 // keeps what a tree of paths wants. Of a repeated name the last value counts.
 type scanner struct {
-	data   []byte
-	at     int
-	fields *fields
-	key    []byte
+	data    []byte
+	at      int
+	garbled bool // a string was not UTF-8
+	fields  *fields
+	key     []byte
 }
 
 // scan reads line, which must be one object.
 func (s *scanner) scan(line []byte, root *node) Reason {
-	s.data, s.at = line, 0
+	s.data, s.at, s.garbled = line, 0, false
 	s.fields.begin()
-	if !utf8.Valid(line) {
+	reason := s.document(root)
+	if s.garbled || reason != Stored && !utf8.Valid(line) {
 		return NotUTF8
 	}
+	return reason
+}
+
+func (s *scanner) document(root *node) Reason {
 	s.space()
 	if s.at >= len(s.data) || s.data[s.at] != '{' {
-		if reason := s.value(nil, 0); reason != Stored || !s.ended() {
+		if reason := s.skip(0); reason != Stored || !s.ended() {
 			return NotJSON
 		}
 		return NotObject
@@ -79,8 +124,9 @@ func (s *scanner) ended() bool {
 	return s.at == len(s.data)
 }
 
+// space skips white space. That there is none is the common case.
 func (s *scanner) space() {
-	for s.at < len(s.data) {
+	for s.at < len(s.data) && s.data[s.at] <= ' ' {
 		switch s.data[s.at] {
 		case ' ', '\t', '\n', '\r':
 			s.at++
@@ -93,14 +139,11 @@ func (s *scanner) space() {
 // next skips white space and takes c, if it comes next.
 func (s *scanner) next(c byte) bool {
 	s.space()
-	if s.at < len(s.data) && s.data[s.at] == c {
-		s.at++
-		return true
-	}
-	return false
+	return s.take(c)
 }
 
-// object reads an object; the scanner stands at its brace.
+// object reads an object of which something is wanted; the scanner stands at its
+// brace.
 func (s *scanner) object(n *node, depth int) Reason {
 	if depth > maxDepth {
 		return TooDeep
@@ -109,19 +152,16 @@ func (s *scanner) object(n *node, depth int) Reason {
 	if s.next('}') {
 		return Stored
 	}
-	for {
-		s.space()
-		key, escaped, ok := s.str()
-		if !ok || !s.next(':') {
-			return NotJSON
-		}
+	for expected := &n.first; ; {
 		var child *node
-		if n != nil {
-			if escaped {
-				s.key = unescape(s.key[:0], key)
-				key = s.key
+		if g := *expected; g != nil && bytes.HasPrefix(s.data[s.at:], g.quoted) {
+			s.at += len(g.quoted)
+			child, expected = g.child, &g.next
+		} else {
+			var ok bool
+			if child, expected, ok = s.name(n, expected); !ok {
+				return NotJSON
 			}
-			child = n.child(key)
 		}
 		s.space()
 		if reason := s.value(child, depth); reason != Stored {
@@ -130,37 +170,34 @@ func (s *scanner) object(n *node, depth int) Reason {
 		if s.next('}') {
 			return Stored
 		}
-		if !s.next(',') {
+		if !s.take(',') {
 			return NotJSON
 		}
 	}
 }
 
-// list reads a list; the scanner stands at its bracket.
-func (s *scanner) list(depth int) Reason {
-	if depth > maxDepth {
-		return TooDeep
+// name reads a name that was not expected, and its colon.
+func (s *scanner) name(n *node, expected **guess) (child *node, next **guess, ok bool) {
+	s.space()
+	key, escaped, ok := s.str()
+	if !ok || !s.next(':') {
+		return nil, nil, false
 	}
-	s.at++
-	if s.next(']') {
-		return Stored
+	if escaped {
+		s.key = unescape(s.key[:0], key)
+		key = s.key
+	} else if g := n.guess(key); g != nil {
+		*expected = g
+		return g.child, &g.next, true
 	}
-	for {
-		s.space()
-		if reason := s.value(nil, depth); reason != Stored {
-			return reason
-		}
-		if s.next(']') {
-			return Stored
-		}
-		if !s.next(',') {
-			return NotJSON
-		}
-	}
+	return n.child(key), new(*guess), true
 }
 
 // value reads any value and keeps it if n has a slot for it.
 func (s *scanner) value(n *node, depth int) Reason {
+	if n == nil {
+		return s.skip(depth)
+	}
 	if s.at >= len(s.data) {
 		return NotJSON
 	}
@@ -187,7 +224,7 @@ func (s *scanner) value(n *node, depth int) Reason {
 	if reason == Stored && !ok {
 		reason = NotJSON
 	}
-	if reason != Stored || n == nil || n.slot < 0 {
+	if reason != Stored || n.slot < 0 {
 		return reason
 	}
 	if v.kind != text {
@@ -195,6 +232,85 @@ func (s *scanner) value(n *node, depth int) Reason {
 	}
 	s.fields.set(n.slot, v)
 	return Stored
+}
+
+// skip reads any value of which nothing is wanted.
+func (s *scanner) skip(depth int) Reason {
+	if s.at >= len(s.data) {
+		return NotJSON
+	}
+	ok := false
+	switch c := s.data[s.at]; c {
+	case '"':
+		_, _, ok = s.str()
+	case '{':
+		return s.members(depth + 1)
+	case '[':
+		return s.list(depth + 1)
+	case 't':
+		ok = s.literal("true")
+	case 'f':
+		ok = s.literal("false")
+	case 'n':
+		ok = s.literal("null")
+	default:
+		ok = s.number()
+	}
+	if !ok {
+		return NotJSON
+	}
+	return Stored
+}
+
+// members reads an object of which nothing is wanted; the scanner stands at its
+// brace.
+func (s *scanner) members(depth int) Reason {
+	if depth > maxDepth {
+		return TooDeep
+	}
+	s.at++
+	if s.next('}') {
+		return Stored
+	}
+	for {
+		s.space()
+		if _, _, ok := s.str(); !ok || !s.next(':') {
+			return NotJSON
+		}
+		s.space()
+		if reason := s.skip(depth); reason != Stored {
+			return reason
+		}
+		if s.next('}') {
+			return Stored
+		}
+		if !s.take(',') {
+			return NotJSON
+		}
+	}
+}
+
+// list reads a list; the scanner stands at its bracket.
+func (s *scanner) list(depth int) Reason {
+	if depth > maxDepth {
+		return TooDeep
+	}
+	s.at++
+	if s.next(']') {
+		return Stored
+	}
+	for {
+		s.space()
+		if reason := s.skip(depth); reason != Stored {
+			return reason
+		}
+		if s.next(']') {
+			return Stored
+		}
+		if !s.take(',') {
+			return NotJSON
+		}
+	}
 }
 
 func (s *scanner) literal(word string) bool {
@@ -205,13 +321,14 @@ func (s *scanner) literal(word string) bool {
 	return true
 }
 
-// plain marks the bytes that stand for themselves in a string.
-var plain = func() (table [256]bool) {
-	for c := 0x20; c < 256; c++ {
-		table[c] = c != '"' && c != '\\'
-	}
-	return table
-}()
+// Eight bytes at a time: each constant holds one byte eight times.
+const (
+	ones    = 0x0101010101010101
+	highs   = 0x80 * ones
+	spaces  = 0x20 * ones
+	quotes  = '"' * ones
+	escapes = '\\' * ones
+)
 
 // str reads a string and returns what is between its quotes.
 func (s *scanner) str() (raw []byte, escaped, ok bool) {
@@ -220,16 +337,19 @@ func (s *scanner) str() (raw []byte, escaped, ok bool) {
 	}
 	s.at++
 	from := s.at
-	for s.at < len(s.data) {
-		c := s.data[s.at]
-		if plain[c] {
-			s.at++
-			continue
+	var foreign uint64 // bytes that are not ASCII
+	for {
+		foreign |= s.plain()
+		if s.at == len(s.data) {
+			return nil, escaped, false
 		}
-		switch c {
+		switch s.data[s.at] {
 		case '"':
 			raw = s.data[from:s.at]
 			s.at++
+			if foreign != 0 && !utf8.Valid(raw) {
+				s.garbled = true
+			}
 			return raw, escaped, true
 		case '\\':
 			escaped = true
@@ -240,7 +360,34 @@ func (s *scanner) str() (raw []byte, escaped, ok bool) {
 			return nil, escaped, false
 		}
 	}
-	return nil, escaped, false
+}
+
+// plain skips the bytes that stand for themselves in a string. The result is not
+// zero if some of them are not ASCII.
+func (s *scanner) plain() (foreign uint64) {
+	at, data := s.at, s.data
+	for ; at+8 <= len(data); at += 8 {
+		word := binary.LittleEndian.Uint64(data[at:])
+		quote, escape := word^quotes, word^escapes
+		// The high bit of each byte that is a quote, a backslash or below a space; a
+		// borrow can only mark further bytes behind such a one.
+		end := ((quote-ones)&^quote | (escape-ones)&^escape | (word-spaces)&^word) & highs
+		if end != 0 {
+			n := bits.TrailingZeros64(end) / 8
+			s.at = at + n
+			return foreign | word&highs&(1<<(8*n)-1)
+		}
+		foreign |= word & highs
+	}
+	for ; at < len(data); at++ {
+		c := data[at]
+		if c == '"' || c == '\\' || c < ' ' {
+			break
+		}
+		foreign |= uint64(c & 0x80)
+	}
+	s.at = at
+	return foreign
 }
 
 // escape reads one escape sequence.

@@ -11,10 +11,8 @@ import (
 
 // table is a dataset made ready for decoding.
 type table struct {
-	dataset *config.Dataset
 	block   *sinks.Block
 	columns []column
-	time    []int // slots of the time column
 }
 
 // column appends one column's value.
@@ -28,7 +26,7 @@ type column struct {
 
 // newTable compiles a dataset; slot gives the slot of an input field.
 func newTable(d *config.Dataset, slot func(field string) int) table {
-	t := table{dataset: d, block: &sinks.Block{Dataset: d.Name}}
+	t := table{block: &sinks.Block{Dataset: d.Name}}
 	for i := range d.Columns {
 		c := &d.Columns[i]
 		to := &sinks.Column{Name: c.Name, Type: c.Type.Name(), Nullable: c.Type.Nullable()}
@@ -37,9 +35,6 @@ func newTable(d *config.Dataset, slot func(field string) int) table {
 			compiled.from = append(compiled.from, slot(f))
 		}
 		compiled.appender(c, c.Name == d.Time)
-		if c.Name == d.Time {
-			t.time = compiled.from
-		}
 		t.columns = append(t.columns, compiled)
 		t.block.Columns = append(t.block.Columns, to)
 	}
@@ -67,6 +62,9 @@ func (c *column) appender(of *config.Column, isTime bool) {
 	switch of.Type.Name() {
 	case "String":
 		c.append = appendText
+		if of.Type.LowCardinality() {
+			to.Type, to.Width, to.Dictionary = of.Type.String(), 2, new(sinks.Dictionary)
+		}
 		switch of.Derive {
 		case config.DeriveNone:
 		case config.DeriveRandom:
@@ -77,15 +75,15 @@ func (c *column) appender(of *config.Column, isTime bool) {
 	case "Bool":
 		to.Width, c.append = 1, appendBool
 	case "Int8", "Int16", "Int32", "Int64":
-		to.Width = bits(of.Type.Name()[len("Int"):]) / 8
+		to.Width = sizeOf(of.Type.Name()[len("Int"):]) / 8
 		c.min, c.max = -1<<(to.Width*8-1), 1<<(to.Width*8-1)-1
 		c.append = appendInteger
 	case "UInt8", "UInt16", "UInt32", "UInt64":
-		to.Width = bits(of.Type.Name()[len("UInt"):]) / 8
+		to.Width = sizeOf(of.Type.Name()[len("UInt"):]) / 8
 		c.max = 1<<(to.Width*8) - 1
 		c.append = appendInteger
 	case "Float32", "Float64":
-		to.Width, c.append = bits(of.Type.Name()[len("Float"):])/8, appendFloat
+		to.Width, c.append = sizeOf(of.Type.Name()[len("Float"):])/8, appendFloat
 	case "Date":
 		to.Width, c.append = 2, appendDate
 	case "DateTime":
@@ -101,7 +99,7 @@ func (c *column) appender(of *config.Column, isTime bool) {
 	}
 }
 
-func bits(digits string) int {
+func sizeOf(digits string) int {
 	n, _ := strconv.Atoi(digits)
 	return n
 }

@@ -28,23 +28,51 @@ func parseRFC3339(b []byte) (time.Time, bool) {
 		t, err := time.Parse(time.RFC3339Nano, string(b))
 		return t.UTC(), err == nil
 	}
-	year, a := digits(b[0:4])
-	month, c := digits(b[5:7])
-	day, d := digits(b[8:10])
-	hour, e := digits(b[11:13])
-	minute, g := digits(b[14:16])
-	second, h := digits(b[17:19])
+	century, a := twoDigits(b[0], b[1])
+	year, c := twoDigits(b[2], b[3])
+	month, d := twoDigits(b[5], b[6])
+	day, e := twoDigits(b[8], b[9])
+	hour, f := twoDigits(b[11], b[12])
+	minute, g := twoDigits(b[14], b[15])
+	second, h := twoDigits(b[17], b[18])
 	nanoseconds, i := fraction(b[19 : len(b)-1])
-	ok := a && c && d && e && g && h && i &&
+	year += 100 * century
+	ok := a && c && d && e && f && g && h && i &&
 		1 <= month && month <= 12 && 1 <= day && day <= daysIn(month, year) && hour < 24 && minute < 60 && second < 60
 	if !ok {
 		return time.Time{}, false
 	}
-	return time.Date(year, time.Month(month), day, hour, minute, second, nanoseconds, time.UTC), true
+	seconds := ((daysSince1970(year, month, day)*24+hour)*60+minute)*60 + second
+	return time.Unix(int64(seconds), int64(nanoseconds)).UTC(), true
 }
 
+// daysBefore are the days of a year before each month, in a year that begins in
+// March, so that the leap day is the last.
+var daysBefore = [13]int{0, 306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275}
+
+// daysSince1970 counts the days of the Gregorian calendar.
+func daysSince1970(year, month, day int) int {
+	if month < 3 {
+		year--
+	}
+	year += 400 // so that it is not negative
+	return 365*year + year/4 - year/100 + year/400 + daysBefore[month] + day - 1 - daysTo1970
+}
+
+const daysTo1970 = 719468 + 146097 // from 1 March, 400 years before the year 0
+
+var monthDays = [13]int{0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31}
+
 func daysIn(month, year int) int {
-	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return 29
+	}
+	return monthDays[month]
+}
+
+func twoDigits(tens, units byte) (int, bool) {
+	t, u := tens-'0', units-'0'
+	return int(t)*10 + int(u), t <= 9 && u <= 9
 }
 
 // fraction reads ".123" as nanoseconds; nothing is 0.

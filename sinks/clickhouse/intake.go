@@ -2,7 +2,6 @@ package clickhouse
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -19,19 +18,22 @@ import (
 
 var _ sinks.Intake = (*Store)(nil)
 
+// nativeTimeout bounds what cannot be cancelled.
+const nativeTimeout = 10 * time.Minute
+
 // Insert implements sinks.Intake. The block goes out as one native block, which
 // ClickHouse stores atomically for each partition; the token makes a repetition
-// recognisable for each partition by itself.
+// recognisable for each partition by itself. It would not if the rows came in
+// another number of blocks.
 func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) error {
 	t, err := s.table(b.Dataset)
 	if err != nil {
 		return err
 	}
-	input := make(proto.Input, 0, len(b.Columns)+len(originColumns))
-	for _, c := range b.Columns {
-		input = append(input, proto.InputColumn{Name: c.Name, Data: &wireColumn{c.Type, c.Nulls, c.Data, b.Rows()}})
+	if b.Rows() > sinks.MaxRows {
+		return fmt.Errorf("insert into %s: a block has at most %d rows, not %d", b.Dataset, sinks.MaxRows, b.Rows())
 	}
-	input = append(input, originInput(b)...)
+	input := wireInput(b)
 	names := make([]string, len(input))
 	for i, c := range input {
 		names[i] = c.Name
@@ -41,33 +43,61 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) erro
 		return err
 	}
 	defer s.took("insert_block", time.Now())
-	if err := s.writeBlock(ctx, ch.Query{
+	err = s.native(ctx, ch.Query{
 		Body:     sql,
 		Input:    input,
 		Settings: []ch.Setting{{Key: "insert_deduplication_token", Value: token.String(), Important: true}},
-	}); err != nil {
+	})
+	if err != nil {
 		return fmt.Errorf("insert into %s: %w", b.Dataset, redactBlock(err))
 	}
 	return nil
 }
 
-// writeBlock sends one block, over a new connection if the last one broke.
-func (s *Store) writeBlock(ctx context.Context, q ch.Query) error {
-	s.blocks.Lock()
-	defer s.blocks.Unlock()
-	if s.blocks.client == nil || s.blocks.client.IsClosed() {
-		client, err := ch.Dial(ctx, s.blocks.options)
-		if err != nil {
-			return err
+// native runs a query over a connection of its own, a new one if none is idle. Once
+// begun it is not cancelled: the embedded engine does not survive a connection that
+// is reset while it reads a block.
+func (s *Store) native(ctx context.Context, q ch.Query) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), nativeTimeout)
+	defer cancel()
+	client, err := s.nativeClient(ctx)
+	if err != nil {
+		return err
+	}
+	if err := client.Do(ctx, q); err != nil { // whatever it was, the connection's state is not known
+		return errors.Join(err, client.Close())
+	}
+	s.natives.Lock()
+	defer s.natives.Unlock()
+	s.natives.idle = append(s.natives.idle, client)
+	return nil
+}
+
+func (s *Store) nativeClient(ctx context.Context) (*ch.Client, error) {
+	for {
+		client := s.idleClient()
+		if client == nil {
+			return ch.Dial(ctx, s.natives.options)
 		}
-		s.blocks.client = client
+		if !client.IsClosed() {
+			return client, nil
+		}
 	}
-	err := s.blocks.client.Do(ctx, q)
-	if err != nil { // whatever it was, the connection's state is not known
-		err = errors.Join(err, s.blocks.client.Close())
-		s.blocks.client = nil
+}
+
+func (s *Store) idleClient() *ch.Client {
+	s.natives.Lock()
+	defer s.natives.Unlock()
+	n := len(s.natives.idle)
+	if n == 0 {
+		return nil
 	}
-	return err
+	client := s.natives.idle[n-1]
+	s.natives.idle = s.natives.idle[:n-1]
+	return client
 }
 
 func redactBlock(err error) error {
@@ -83,50 +113,6 @@ func (s *Store) table(dataset string) (*table, error) {
 		return t, nil
 	}
 	return nil, fmt.Errorf("the policy has no dataset %q", dataset)
-}
-
-// wireColumn is a column that is encoded already.
-type wireColumn struct {
-	kind  string
-	nulls []byte
-	data  []byte
-	rows  int
-}
-
-var _ proto.ColInput = (*wireColumn)(nil)
-
-func (c *wireColumn) Type() proto.ColumnType { return proto.ColumnType(c.kind) }
-func (c *wireColumn) Rows() int              { return c.rows }
-
-func (c *wireColumn) EncodeColumn(b *proto.Buffer) {
-	b.Buf = append(b.Buf, c.nulls...)
-	b.Buf = append(b.Buf, c.data...)
-}
-
-func (c *wireColumn) WriteColumn(w *proto.Writer) {
-	w.ChainWrite(c.nulls)
-	w.ChainWrite(c.data)
-}
-
-// originInput encodes the columns of originColumns.
-func originInput(b *sinks.Block) proto.Input {
-	n := b.Rows()
-	records := make([]byte, 0, 16*n)
-	sources, positions, batches := make([]byte, 0, 8*n), make([]byte, 0, 8*n), make([]byte, 0, 4*n)
-	for i := range n {
-		// A UUID is two little-endian words, the more significant one first.
-		records = binary.LittleEndian.AppendUint64(records, binary.BigEndian.Uint64(b.Records[i][:8]))
-		records = binary.LittleEndian.AppendUint64(records, binary.BigEndian.Uint64(b.Records[i][8:]))
-		sources = binary.LittleEndian.AppendUint64(sources, b.Source)
-		positions = binary.LittleEndian.AppendUint64(positions, b.Positions[i])
-		batches = binary.LittleEndian.AppendUint32(batches, b.Batches[i])
-	}
-	return proto.Input{
-		{Name: recordColumn, Data: &wireColumn{"UUID", nil, records, n}},
-		{Name: sourceColumn, Data: &wireColumn{"UInt64", nil, sources, n}},
-		{Name: positionColumn, Data: &wireColumn{"UInt64", nil, positions, n}},
-		{Name: batchColumn, Data: &wireColumn{"UInt32", nil, batches, n}},
-	}
 }
 
 // Known implements sinks.Intake. The records travel as an external table.
@@ -154,6 +140,40 @@ func (s *Store) Known(ctx context.Context, dataset string, records []sinks.ID, f
 		return err
 	})
 	return known, err
+}
+
+// Records implements sinks.Intake. They come in the native client's blocks: there
+// can be many.
+func (s *Store) Records(ctx context.Context, dataset string, first, last sinks.Day, each func([]sinks.ID)) error {
+	t, err := s.table(dataset)
+	if err != nil {
+		return err
+	}
+	sql, err := render("records", t)
+	if err != nil {
+		return err
+	}
+	defer s.took("records", time.Now())
+	var records proto.ColUUID
+	var ids []sinks.ID
+	err = s.native(ctx, ch.Query{
+		Body:       sql,
+		Parameters: ch.Parameters(map[string]any{"first": first.String(), "last": last.String()}),
+		Result:     proto.Results{{Name: recordColumn, Data: &records}},
+		OnResult: func(context.Context, proto.Block) error {
+			ids = ids[:0]
+			for _, r := range records {
+				ids = append(ids, sinks.ID(r))
+			}
+			each(ids)
+			records.Reset()
+			return nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("list the records of %s: %w", dataset, redactBlock(err))
+	}
+	return nil
 }
 
 // StoredRows implements sinks.Intake.

@@ -54,12 +54,11 @@ type Store struct {
 	sync   func() error
 	trace  func(statement string, took time.Duration)
 
-	// Blocks are written over a connection of their own, without the row-wise
-	// client's copies.
-	blocks struct {
+	// Blocks go over connections of their own, without the row-wise client's copies.
+	natives struct {
 		sync.Mutex
 		options ch.Options
-		client  *ch.Client
+		idle    []*ch.Client
 	}
 }
 
@@ -96,7 +95,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		s.trace = func(string, time.Duration) {}
 	}
 	s.tables = personalTables(o.Policy, o.Databases)
-	s.blocks.options = ch.Options{
+	s.natives.options = ch.Options{
 		Address:  o.Addresses[0],
 		User:     o.User,
 		Password: o.Password,
@@ -123,14 +122,14 @@ func ping(ctx context.Context, conn driver.Conn) (err error) {
 
 // Close closes the connections.
 func (s *Store) Close() error {
-	s.blocks.Lock()
-	defer s.blocks.Unlock()
-	var err error
-	if s.blocks.client != nil {
-		err = s.blocks.client.Close()
-		s.blocks.client = nil
+	s.natives.Lock()
+	defer s.natives.Unlock()
+	err := s.conn.Close()
+	for _, client := range s.natives.idle {
+		err = errors.Join(err, client.Close())
 	}
-	return errors.Join(err, s.conn.Close())
+	s.natives.idle = nil
+	return err
 }
 
 // durable returns when everything that ClickHouse has acknowledged is durable.

@@ -23,6 +23,10 @@ type Options struct {
 	Library string
 	// AnalystDatabase is the only database the analyst user may read.
 	AnalystDatabase string
+	// Files is a folder that Lapse's own user may read and write through the engine,
+	// for a measurement. It opens every file of this process to whoever signs in
+	// (see passGate), so leave it out everywhere else.
+	Files string
 }
 
 // Connection says how to reach a running engine. It is stored in the data

@@ -17,10 +17,12 @@ import (
 
 // These environment variables turn this program into the keeper of an engine
 // (the value holds the Options as JSON) or into the engine itself (the value is
-// the path of the library, the arguments are the engine's).
+// the path of the library, the arguments are the engine's); the last is for the
+// engine, too: its Options.Files.
 const (
 	keeperVariable = "LAPSE_ENGINE_KEEPER"
 	engineVariable = "LAPSE_ENGINE_LIBRARY_TO_RUN"
+	filesVariable  = "LAPSE_ENGINE_FILES"
 )
 
 // The keeper's first and only word to the process that spawned it; anything

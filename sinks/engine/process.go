@@ -29,11 +29,11 @@ func runEngine(library string) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	folder, err := passGate()
+	temporary, err := passGate(os.Getenv(filesVariable))
 	if err == nil {
 		err = runLibrary(library, os.Args)
 	}
-	_ = os.RemoveAll(folder)
+	_ = os.RemoveAll(temporary)
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -49,23 +49,32 @@ func runEngine(library string) {
 //
 // The engine itself does not start without a current folder. So its first query
 // reads the gate, a pipe: when that is open, the engine has started, and the
-// folder is removed before the query, and with it the gate, comes to an end.
-func passGate() (folder string, err error) {
-	if folder, err = os.MkdirTemp("", "lapse-engine-"); err != nil {
-		return "", err
+// folder is removed before the query, and with it the gate, comes to an end. Where
+// files are to be read, their folder is the current one, and stays.
+func passGate(files string) (temporary string, err error) {
+	folder := files
+	if files == "" {
+		if temporary, err = os.MkdirTemp("", "lapse-engine-"); err != nil {
+			return "", err
+		}
+		folder = temporary
 	}
 	if err := errors.Join(os.Chdir(folder), syscall.Mkfifo(gate, 0o600)); err != nil {
-		return folder, err
+		return temporary, err
 	}
 	go func() {
 		open, err := os.OpenFile(gate, os.O_WRONLY, 0) // waits for the engine
-		if err := errors.Join(err, os.Remove(gate), os.Remove(folder)); err != nil {
+		err = errors.Join(err, os.Remove(gate))
+		if temporary != "" {
+			err = errors.Join(err, os.Remove(temporary))
+		}
+		if err != nil {
 			_, _ = fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
 		_ = open.Close()
 	}()
-	return folder, nil
+	return temporary, nil
 }
 
 // startEngine starts the engine's process and returns when it answers; ended is
@@ -82,7 +91,7 @@ func (k *keeper) startEngine() (ended <-chan struct{}, err error) {
 	defer output.Close() //nolint:errcheck // the engine has its own copy
 	cmd := exec.Command(self)
 	cmd.Args = arguments(k.options, k.connection, k.files)
-	cmd.Env = append(os.Environ(), engineVariable+"="+k.options.Library)
+	cmd.Env = append(os.Environ(), engineVariable+"="+k.options.Library, filesVariable+"="+k.options.Files)
 	cmd.Stdout, cmd.Stderr = output, output
 	if _, err := cmd.StdinPipe(); err != nil { // held open as long as this process lives
 		return nil, err

@@ -1,0 +1,193 @@
+package jobs
+
+import (
+	"context"
+	"slices"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+// outlet is the way of one dataset's rows from the decoder to the store.
+type outlet struct {
+	reader   *sourceReader
+	dataset  string
+	rows     *sinks.Block // of the current group; what the decoder writes into
+	suspects *sinks.Block // those of which the store may hold a copy
+	leaving  *sinks.Block // of the group before, on their way to the store
+	stored   dayCounts
+
+	covered sinks.Day // the day that the filter was last found to cover, plus 1
+	flags   []bool
+	on      []dayKey // of the quarantine: for the account, the event's day of each row
+}
+
+func newOutlet(r *sourceReader, rows *sinks.Block) *outlet {
+	return &outlet{reader: r, dataset: rows.Dataset, rows: rows, suspects: rows.Clone()}
+}
+
+// quarantines reports whether this is the way of the lines that cannot be read.
+func (o *outlet) quarantines() bool { return o == o.reader.quarantine }
+
+// settle decides for each row of the group whether it is a duplicate. What is left
+// in rows is to be stored.
+func (o *outlet) settle(ctx context.Context) error {
+	if o.rows.Rows() == 0 {
+		return nil
+	}
+	if err := o.setApart(ctx); err != nil {
+		return err
+	}
+	for _, day := range o.rows.Days {
+		o.reader.account.of(day, true).Stored++
+		o.stored.add(day)
+	}
+	if o.suspects.Rows() == 0 {
+		return nil
+	}
+	if err := o.resolve(ctx); err != nil {
+		return err
+	}
+	o.suspects.Reset()
+	o.on = o.on[:0]
+	return nil
+}
+
+// setApart moves the rows of which a copy may be stored.
+func (o *outlet) setApart(ctx context.Context) error {
+	f := &o.reader.known
+	if !f.follows(o.dataset) {
+		o.rows.Swap(o.suspects) // all of them
+		return nil
+	}
+	some := false
+	o.flags = o.flags[:0]
+	for i, record := range o.rows.Records {
+		if day := o.rows.Days[i]; o.covered != day+1 {
+			if err := f.cover(ctx, o.reader.Intake, o.dataset, day); err != nil {
+				return err
+			}
+			o.covered = day + 1
+		}
+		suspect := f.add(record)
+		some = some || suspect
+		o.flags = append(o.flags, suspect)
+	}
+	if some {
+		o.rows.Move(o.flags, o.suspects)
+	}
+	return nil
+}
+
+// resolve finds out for each suspect whether it is a duplicate: known from another
+// place. What is known from this very place was stored before an interruption.
+// Those that are not stored yet go back to the rows.
+func (o *outlet) resolve(ctx context.Context) error {
+	b, r := o.suspects, o.reader
+	if err := r.previous.wait(); err != nil { // what it has stored is seen from here on
+		return err
+	}
+	first, last := o.horizon()
+	known, err := r.Intake.Known(ctx, o.dataset, b.Records, first, last)
+	if err != nil {
+		return err
+	}
+	here := among(b.Records, o.rows.Records)
+	o.flags = o.flags[:0]
+	for i, id := range b.Records {
+		mine := sinks.RowOrigin{Source: r.source, Position: b.Positions[i]}
+		origin, found := known[id]
+		duplicate := found && origin != mine || here[id]
+		o.count(i, duplicate)
+		o.flags = append(o.flags, !found && !duplicate)
+		if !found {
+			known[id] = mine
+		}
+	}
+	if o.rows.Rows() > 0 {
+		b.Move(o.flags, o.rows)
+	} else {
+		b.Filter(o.flags)
+		b.Swap(o.rows)
+	}
+	// A source with so many rows to ask about is better read with the filter.
+	if f := &r.known; len(o.flags) >= manySuspects && !o.quarantines() && !f.follows(o.dataset) {
+		f.follow(o.dataset)
+		o.remember(f)
+	}
+	return nil
+}
+
+// manySuspects is how many rows a source has to have in one group for the filter to
+// be used from the next group on.
+const manySuspects = 8 << 10
+
+// remember adds the group's records to the filter, which cannot learn them from the
+// store yet.
+func (o *outlet) remember(f *recordFilter) {
+	for _, id := range o.rows.Records {
+		f.add(id)
+	}
+}
+
+// among tells which of the records are found in list.
+func among(records, list []sinks.ID) map[sinks.ID]bool {
+	found := make(map[sinks.ID]bool, len(records))
+	if len(list) == 0 {
+		return found
+	}
+	for _, id := range records {
+		found[id] = false
+	}
+	for _, id := range list {
+		if _, asked := found[id]; asked {
+			found[id] = true
+		}
+	}
+	return found
+}
+
+// horizon returns the days on which copies of the suspects are looked for.
+func (o *outlet) horizon() (first, last sinks.Day) {
+	if o.quarantines() {
+		return 0, sinks.DayOf(o.reader.now) + 1
+	}
+	first, last = slices.Min(o.suspects.Days), slices.Max(o.suspects.Days)
+	return max(first-DeduplicationHorizon, 0), min(last+DeduplicationHorizon, lastDay)
+}
+
+// count counts a suspect.
+func (o *outlet) count(i int, duplicate bool) {
+	key := keyOf(o.suspects.Days[i], true)
+	if o.quarantines() {
+		key = o.on[i]
+	}
+	switch d := o.reader.account.at(key); {
+	case duplicate:
+		d.Duplicate++
+	case o.quarantines():
+		d.Quarantined++
+	default:
+		d.Stored++
+		o.stored.add(key.day)
+	}
+}
+
+// dayCounts counts rows by day.
+type dayCounts struct {
+	days map[sinks.Day]*uint64
+	day  sinks.Day
+	last *uint64 // the count of day
+}
+
+func (c *dayCounts) add(day sinks.Day) {
+	if c.last == nil || c.day != day {
+		if c.days == nil {
+			c.days = map[sinks.Day]*uint64{}
+		}
+		if c.days[day] == nil {
+			c.days[day] = new(uint64)
+		}
+		c.day, c.last = day, c.days[day]
+	}
+	*c.last++
+}

@@ -1,0 +1,187 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/facesoft/lapse/jobs/decode"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// A group of records is what is stored at once. Its bounds follow from the content
+// alone, so that a repetition cuts the same groups.
+const (
+	groupRecords = 32 << 10 // at most sinks.MaxRows
+	groupBytes   = 48 << 20
+)
+
+// DeduplicationHorizon is how many days before and after a record's own its copy
+// is looked for.
+const DeduplicationHorizon = 7
+
+// sourceReader reads one source group by group. While one group is being read, the
+// one before it is being stored.
+type sourceReader struct {
+	*Ingest
+	now        time.Time
+	in         *input
+	decoder    *decode.Decoder
+	source     uint64
+	digest     sinks.ID
+	account    account
+	outlets    []*outlet // one for each of the decoder's datasets, and the quarantine
+	quarantine *outlet
+
+	previous *group // is being stored while the current one is read
+	records  int    // in the current group
+	bytes    int    // of input, in the current group
+}
+
+func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sourceReader, error) {
+	d, err := decode.New(j.Policy, in.format)
+	if err != nil {
+		return nil, err
+	}
+	r := &sourceReader{Ingest: j, now: now, in: in, decoder: d, digest: digest, source: digest.Bits()}
+	for _, b := range d.Blocks() {
+		b.Source = r.source
+		r.outlets = append(r.outlets, newOutlet(r, b))
+	}
+	r.quarantine = newOutlet(r, newQuarantineBlock(r.source))
+	r.outlets = append(r.outlets, r.quarantine)
+	return r, nil
+}
+
+func newQuarantineBlock(source uint64) *sinks.Block {
+	return &sinks.Block{Dataset: sinks.QuarantineDataset, Source: source, Columns: []*sinks.Column{
+		{Name: "first_seen", Type: "DateTime64(3, 'UTC')", Width: 8},
+		{Name: "reason", Type: "String"},
+		{Name: "field", Type: "String"},
+		{Name: "raw", Type: "String"},
+	}}
+}
+
+// all reads the source to its end.
+func (r *sourceReader) all(ctx context.Context) error {
+	for index, more := 0, true; more; index++ {
+		var err error
+		more, err = r.readGroup()
+		if err == nil {
+			err = r.settle(ctx)
+		}
+		if err = errors.Join(r.previous.wait(), err); err != nil {
+			return err
+		}
+		r.storeGroup(ctx, index)
+		sinks.Failpoint("ingest.chunk")
+	}
+	return r.previous.wait()
+}
+
+// readGroup reads the lines of the next group.
+func (r *sourceReader) readGroup() (more bool, err error) {
+	r.records, r.bytes = 0, 0
+	for r.records < groupRecords && r.bytes < groupBytes {
+		l, err := r.in.next()
+		if errors.Is(err, io.EOF) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		r.records++
+		r.bytes += len(l.bytes)
+		r.take(l)
+	}
+	return true, nil
+}
+
+// settle finds the duplicates in the group that has been read.
+func (r *sourceReader) settle(ctx context.Context) error {
+	for _, o := range r.outlets {
+		if err := o.settle(ctx); err != nil {
+			return err
+		}
+	}
+	if r.known.full() { // all but this group is stored or will be, and can be learned anew
+		if err := r.previous.wait(); err != nil {
+			return err
+		}
+		r.known.reset()
+		for _, o := range r.outlets {
+			o.covered = 0
+			if r.known.follows(o.dataset) {
+				o.remember(&r.known)
+			}
+		}
+	}
+	return nil
+}
+
+// storeGroup begins to store the group that has been settled. The one before it is
+// stored.
+func (r *sourceReader) storeGroup(ctx context.Context, index int) {
+	g := newGroup(r, index)
+	for _, o := range r.outlets {
+		g.store(ctx, o)
+	}
+	r.previous = g
+}
+
+// take decides the fate of a line; whether a readable one is a duplicate is found
+// out when its group is complete.
+func (r *sourceReader) take(l line) {
+	from := decode.Origin{Seed: r.in.seed, Position: l.position, Now: r.now}
+	fate := decode.Fate{Reason: decode.TooLong}
+	if !l.tooLong {
+		fate = r.decoder.Decode(l.bytes, from)
+	}
+	d := r.account.of(fate.Day, fate.Dated)
+	d.Read++
+	switch {
+	case fate.Reason == decode.Stored:
+	case fate.Reason.Refused():
+		d.Refused++
+	default:
+		r.setAside(l, fate, from)
+	}
+}
+
+// setAside puts a line that cannot be read into the quarantine's block.
+func (r *sourceReader) setAside(l line, f decode.Fate, from decode.Origin) {
+	q := r.quarantine.rows
+	q.Columns[0].AppendUint(uint64(r.now.UnixMilli()))
+	q.Columns[1].AppendString([]byte(f.Reason))
+	q.Columns[2].AppendString([]byte(f.Field))
+	q.Columns[3].AppendString(l.bytes[:min(len(l.bytes), keptOfRaw)])
+	q.Days = append(q.Days, sinks.DayOf(r.now))
+	q.Records = append(q.Records, decode.LineIdentity(l.bytes, from))
+	q.Positions = append(q.Positions, l.position)
+	r.quarantine.on = append(r.quarantine.on, keyOf(f.Day, f.Dated))
+}
+
+// check holds the account against the tables.
+func (r *sourceReader) check(ctx context.Context) error {
+	for _, o := range r.outlets {
+		if len(o.stored.days) == 0 {
+			continue
+		}
+		got, err := r.Intake.StoredRows(ctx, o.dataset, r.source)
+		if err != nil {
+			return err
+		}
+		for day, want := range o.stored.days {
+			if got[day] != *want {
+				return fmt.Errorf("%w: %d rows of %s were stored in %s, the table holds %d", sinks.ErrVerification, *want, day, o.dataset, got[day])
+			}
+		}
+	}
+	return nil
+}
+
+// sealLock names the lock that a writer of rows shares, and that sealing a
+// partition takes alone: when it is sealed, no row is on its way into it.
+func sealLock(dataset string) string { return "seal-" + dataset }

@@ -1,0 +1,146 @@
+package clickhouse_test
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/clickhouse"
+)
+
+// manyVisits are rows on a few days.
+func manyVisits(n int) []visit {
+	rows := make([]visit, n)
+	for i := range rows {
+		rows[i] = visit{day: i % 5, hour: i % 24, user: fmt.Sprint("u", i), path: fmt.Sprint("/", i%100), country: []string{"", "GB", "DE"}[i%3]}
+	}
+	return rows
+}
+
+// stored counts the rows of a source.
+func stored(t *testing.T, s *clickhouse.Store, source uint64) (n uint64) {
+	t.Helper()
+	days, err := s.StoredRows(t.Context(), "visits", source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, rows := range days {
+		n += rows
+	}
+	return n
+}
+
+func TestBlockIsStoredAsOnePartADay(t *testing.T) {
+	t.Parallel()
+	s, o := store(t)
+	if err := s.Insert(t.Context(), block(1, manyVisits(5000)), sinks.NewID()); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(t, s, 1); n != 5000 {
+		t.Errorf("%d rows are stored", n)
+	}
+	sum := query(t, o, "SELECT uniqExact(user), uniqExact(country), countIf(country = 'GB'), uniqExact(_part) FROM "+o.Databases.Telemetry+".visits")
+	if got, want := fmt.Sprint(sum[0]...), fmt.Sprint(uint64(5000), uint64(3), uint64(1667), uint64(5)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestBlockRepeatedUnderItsTokenDoublesNothing(t *testing.T) {
+	t.Parallel()
+	s, _ := store(t)
+	rows, token := manyVisits(3000), sinks.NewID()
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := s.Insert(t.Context(), block(1, rows), token); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	b := block(1, rows) // what another attempt has found missing
+	keep := make([]bool, b.Rows())
+	for i := range keep {
+		keep[i] = i%5 < 3
+	}
+	b.Filter(keep)
+	if err := s.Insert(t.Context(), b, token); err != nil {
+		t.Fatal(err)
+	}
+	if n := stored(t, s, 1); n != 3000 {
+		t.Errorf("%d rows are stored", n)
+	}
+}
+
+// Whenever an insert is cancelled, all of its rows are stored or none, and the
+// engine lives.
+func TestCancelledInsertIsWholeOrNothing(t *testing.T) {
+	t.Parallel()
+	s, o := store(t)
+	var wg sync.WaitGroup
+	for worker := range uint64(4) {
+		wg.Go(func() {
+			r := rand.New(rand.NewPCG(worker, 1))
+			for i := range uint64(25) {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(r.IntN(30))*time.Millisecond)
+				rows := manyVisits(2000)
+				for j := range rows {
+					rows[j].day = 0 // so that it is one partition
+				}
+				_ = s.Insert(ctx, block(1+100*worker+i, rows), sinks.NewID())
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	for _, row := range query(t, o, "SELECT count() FROM "+o.Databases.Telemetry+".visits GROUP BY lapse_source") {
+		if row[0].(uint64) != 2000 {
+			t.Errorf("%d rows of a source are stored", row[0])
+		}
+	}
+}
+
+func TestBlockWithTooManyRowsIsRefused(t *testing.T) {
+	t.Parallel()
+	s, _ := store(t)
+	if err := s.Insert(t.Context(), block(1, manyVisits(sinks.MaxRows+1)), sinks.NewID()); err == nil {
+		t.Error("it was taken")
+	}
+}
+
+func TestRecordsOfADatasetAreListedByDay(t *testing.T) {
+	t.Parallel()
+	s, _ := store(t)
+	b := block(1, manyVisits(1000))
+	want := slices.DeleteFunc(slices.Clone(b.Records), func(id sinks.ID) bool {
+		day := b.Days[slices.Index(b.Records, id)]
+		return day < sinks.DayOf(newYear)+1 || day > sinks.DayOf(newYear)+3
+	})
+	if err := s.Insert(t.Context(), b, sinks.NewID()); err != nil {
+		t.Fatal(err)
+	}
+	got := map[sinks.ID]bool{}
+	err := s.Records(t.Context(), "visits", sinks.DayOf(newYear)+1, sinks.DayOf(newYear)+3, func(ids []sinks.ID) {
+		for _, id := range ids {
+			got[id] = true
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(want) || len(want) != 600 {
+		t.Errorf("%d records, want %d", len(got), len(want))
+	}
+	for _, id := range want {
+		delete(got, id)
+	}
+	if len(got) != 0 {
+		t.Errorf("%d records of other days: %v", len(got), slices.Collect(maps.Keys(got))[:1])
+	}
+}

@@ -1,0 +1,3 @@
+SELECT lapse_record
+FROM {{name .Database .Name}}
+WHERE toDate({{name .Time}}, 'UTC') BETWEEN {first:Date} AND {last:Date}

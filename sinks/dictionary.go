@@ -1,0 +1,80 @@
+package sinks
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+)
+
+// Dictionary holds the distinct values of a column of a Block, so that a value
+// that comes often is sent once and for the rest as a number of two bytes. Value 0
+// is the empty string. The zero Dictionary is ready for use.
+type Dictionary struct {
+	Keys []byte // the values in order, each preceded by its length as an unsigned varint
+
+	starts []uint32 // where each value begins in Keys, and where the next one would
+	slots  []uint16 // hash table of the numbers of values; 0 is a free slot
+}
+
+// dictionarySeed makes the table's order unknown to senders.
+var dictionarySeed = maphash.MakeSeed()
+
+const firstSlots = 64
+
+// Len returns the number of values.
+func (d *Dictionary) Len() int { return max(len(d.starts)-1, 1) }
+
+// Reset forgets all values but the empty string.
+func (d *Dictionary) Reset() {
+	d.Keys = append(d.Keys[:0], 0)
+	d.starts = append(d.starts[:0], 0, 1)
+	clear(d.slots)
+}
+
+// index returns the number of a value, which it adds if it is new. A Block has no
+// more than MaxRows rows, so the numbers do not run out.
+func (d *Dictionary) index(value []byte) uint16 {
+	if len(value) == 0 {
+		return 0
+	}
+	if len(d.starts) == 0 {
+		d.Reset()
+	}
+	if 2*d.Len() >= len(d.slots) {
+		d.grow()
+	}
+	slot := d.find(value)
+	if n := d.slots[slot]; n != 0 {
+		return n
+	}
+	n := uint16(d.Len())
+	d.Keys = binary.AppendUvarint(d.Keys, uint64(len(value)))
+	d.Keys = append(d.Keys, value...)
+	d.starts = append(d.starts, uint32(len(d.Keys)))
+	d.slots[slot] = n
+	return n
+}
+
+// find returns the slot that has the value's number, or the free one it belongs in.
+func (d *Dictionary) find(value []byte) uint64 {
+	mask := uint64(len(d.slots) - 1)
+	for slot := maphash.Bytes(dictionarySeed, value) & mask; ; slot = (slot + 1) & mask {
+		n := d.slots[slot]
+		if n == 0 || string(d.key(n)) == string(value) {
+			return slot
+		}
+	}
+}
+
+// key returns the value with number n, which is not 0.
+func (d *Dictionary) key(n uint16) []byte {
+	whole := d.Keys[d.starts[n]:d.starts[n+1]]
+	_, prefix := binary.Uvarint(whole)
+	return whole[prefix:]
+}
+
+func (d *Dictionary) grow() {
+	d.slots = make([]uint16, max(4*len(d.slots), firstSlots))
+	for n := 1; n < d.Len(); n++ {
+		d.slots[d.find(d.key(uint16(n)))] = uint16(n)
+	}
+}
