@@ -37,6 +37,7 @@ func (p *Policy) check(r *reporter) {
 	p.checkRegisters(r)
 	p.checkDatasets(r)
 	p.checkTraining(r)
+	p.checkIntake(r)
 	q := root.key("quarantine")
 	checkKeep(r, q, p.Quarantine.Keep, false)
 	checkReason(r, q, p.Quarantine.Clause, p.Quarantine.Rationale)
@@ -205,6 +206,9 @@ func checkWindows(r *reporter, at place, windows []Window, allowed map[Trigger][
 		checkReason(r, at, w.Clause, w.Rationale)
 		if (w.Trigger == AccountClosed) != (w.Event != "") {
 			r.fault(at.key("event"), "name the record that closes an account, and only for the trigger account_closed")
+		}
+		if w.Late != "" && (w.Trigger != EventTime || !known(choices, w.Late)) {
+			r.fault(at.key("late"), "say take or refuse, and only for the trigger event_time")
 		}
 	}
 }

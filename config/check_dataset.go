@@ -85,12 +85,12 @@ func (p *Policy) checkColumns(r *reporter, dataset place, d *Dataset) {
 }
 
 func (d *Dataset) checkFrom(r *reporter, at place, c *Column) {
-	if len(c.From) == 0 && c.Derive != DeriveEventTime {
+	if len(c.From) == 0 && c.Derive != DeriveEventTime && c.Derive != DeriveDropped {
 		r.fault(at.key("from"), "say which field of the record the column is taken from")
 	}
 	for i, f := range c.From {
 		known := d.Input.Format == WebLog && slices.Contains(WebLogFields, f) ||
-			d.Input.Format == Segment && f != "" && !slices.Contains(strings.Split(f, "."), "")
+			d.Input.Format == Segment && isPath(f)
 		if !known {
 			r.fault(at.key("from").item(i, f), "%q is not a field of a %s record; %s", f, d.Input.Format,
 				map[bool]string{true: "use one of " + strings.Join(WebLogFields, ", "), false: "write a dotted path such as context.page.url"}[d.Input.Format == WebLog])
@@ -102,9 +102,13 @@ func (d *Dataset) checkFrom(r *reporter, at place, c *Column) {
 		if c.Type.Kind() != Time || d.Input.Format != Segment {
 			r.fault(at.key("derive"), "event_time gives the time of a Segment call; the column must be a DateTime64(3)")
 		}
-	case DeriveBrowser, DeriveBrowserVer, DeriveOS, DeriveDevice:
+	case DeriveBrowser, DeriveBrowserVer, DeriveOS, DeriveDevice, DeriveAgent, DeriveNetwork, DeriveCountry, DeriveBareURL, DerivePseudonym:
 		if c.Type.Kind() != Text {
-			r.fault(at.key("derive"), "%s is text; set the column's type to LowCardinality(String)", c.Derive)
+			r.fault(at.key("derive"), "%s is text; set the column's type to String or LowCardinality(String)", c.Derive)
+		}
+	case DeriveDropped:
+		if c.Name == d.Time {
+			r.fault(at.key("derive"), "the time of the event cannot be dropped")
 		}
 	default:
 		r.fault(at.key("derive"), "%q is not a derivation; use %s", c.Derive, join(derivations))
@@ -154,6 +158,9 @@ func (d *Dataset) checkRetention(r *reporter, at place) {
 func (p *Policy) checkLastActivity(r *reporter, list place) {
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
+		if d.looksElsewhere() && d.pseudonymous() {
+			r.fault(list.item(i, d.Name).key("retention"), "windows from account_closed and last_activity look for the person in other datasets; a pseudonym is another one there and in every period")
+		}
 		last, ok := d.Window(LastActivity)
 		if !ok {
 			continue
@@ -167,10 +174,27 @@ func (p *Policy) checkLastActivity(r *reporter, list place) {
 	}
 }
 
+// looksElsewhere reports whether a window's event is told by other datasets.
+func (d *Dataset) looksElsewhere() bool {
+	_, last := d.Window(LastActivity)
+	_, closed := d.Window(AccountClosed)
+	return last || closed
+}
+
+// pseudonymous reports whether the subject is known by a pseudonym.
+func (d *Dataset) pseudonymous() bool {
+	if len(d.Subject) == 0 {
+		return false
+	}
+	c, ok := d.Column(d.Subject[0])
+	return ok && c.Derive == DerivePseudonym
+}
+
 // SharesSubject reports whether d and other identify people by the same field, so
 // that what a person does in the one is known in the other.
 func (d *Dataset) SharesSubject(other *Dataset) bool {
-	return len(d.Subject) > 0 && len(other.Subject) > 0 && d.Input.Format == other.Input.Format && slices.Equal(d.subjectField(), other.subjectField())
+	return len(d.Subject) > 0 && len(other.Subject) > 0 && d.Input.Format == other.Input.Format && slices.Equal(d.subjectField(), other.subjectField()) &&
+		d.pseudonymous() == other.pseudonymous()
 }
 
 // subjectField returns the input fields of the dataset's first subject column.

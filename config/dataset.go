@@ -90,6 +90,13 @@ const (
 	DeriveOS         Derivation = "os"          // operating system of a user agent
 	DeriveDevice     Derivation = "device_type" // desktop, mobile, tablet or bot, of a user agent
 	DeriveRandom     Derivation = "random"      // a random id; for the program's own tables only
+
+	DeriveAgent     Derivation = "reduced_user_agent" // browser with major version, system and device of a user agent
+	DeriveNetwork   Derivation = "network"            // the /24 network of an IPv4 address, the /48 of an IPv6 address
+	DeriveCountry   Derivation = "country"            // ISO 3166-1 code of an address, by the country database of the settings
+	DeriveBareURL   Derivation = "url_without_query"  // a URL without user, query and fragment
+	DerivePseudonym Derivation = "pseudonym"          // a keyed hash; see Policy.Pseudonyms
+	DeriveDropped   Derivation = "dropped"            // nothing any more, where a column has to stay
 )
 
 // Publication is the anonymised form of a dataset.

@@ -29,6 +29,12 @@ type Policy struct {
 	Datasets   []Dataset  `yaml:"datasets"`
 	Training   *Training  `yaml:"training,omitempty"`
 	Quarantine Quarantine `yaml:"quarantine"`
+	// Consent says how the consent that records carry is used.
+	Consent *ConsentRule `yaml:"consent,omitempty"`
+	// MinimumAge refuses records about people who are too young.
+	MinimumAge *AgeRule `yaml:"minimum_age,omitempty"`
+	// Pseudonyms says how columns that derive pseudonyms are keyed.
+	Pseudonyms *PseudonymRule `yaml:"pseudonyms,omitempty"`
 
 	// File is the path the policy was loaded from.
 	File string `yaml:"-"`
@@ -52,6 +58,8 @@ type Regions struct {
 	Allowed []string `yaml:"allowed"`
 	// Safeguards are the transfer safeguards under which a store may lie elsewhere.
 	Safeguards []string `yaml:"safeguards,omitempty"`
+	// Exclude refuses records about people in some countries.
+	Exclude *Exclusion `yaml:"exclude,omitempty"`
 }
 
 // Category is a kind of personal data as the policy describes it to people,
@@ -73,6 +81,10 @@ type Purpose struct {
 	Description string       `yaml:"description"`
 	Data        []string     `yaml:"data"` // types of personal data, in the policy's words
 	LegalBases  []LegalBasis `yaml:"legal_bases"`
+	// Consent is the category of choices (of context.consent.categoryPreferences)
+	// without which the purpose is not pursued. What serves no other purpose is then
+	// not stored.
+	Consent string `yaml:"consent,omitempty"`
 }
 
 // LegalBasis is one ground of Article 6(1) GDPR, and when it applies.
@@ -130,6 +142,10 @@ type Window struct {
 	// Event is the name of the record that closes an account, where the trigger
 	// is account_closed.
 	Event string `yaml:"event,omitempty"`
+	// Late says what to do with records that arrive when the window of their day has
+	// passed: take them, due at once, or refuse them. If it is left out they are
+	// taken where the action is to anonymise. Only for the trigger event_time.
+	Late Choice `yaml:"late,omitempty"`
 }
 
 // Training is the rule for content used to train models.

@@ -14,7 +14,8 @@ var (
 	actions     = []Action{Anonymise, Erase}
 	formats     = []InputFormat{Segment, WebLog}
 	identifying = []Identifies{Directly, Indirectly, Nobody}
-	derivations = []Derivation{DeriveEventTime, DeriveBrowser, DeriveBrowserVer, DeriveOS, DeriveDevice}
+	derivations = []Derivation{DeriveEventTime, DeriveBrowser, DeriveBrowserVer, DeriveOS, DeriveDevice,
+		DeriveAgent, DeriveNetwork, DeriveCountry, DeriveBareURL, DerivePseudonym, DeriveDropped}
 )
 
 // JSONSchema lists the words.

@@ -41,7 +41,7 @@ type sourceReader struct {
 }
 
 func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sourceReader, error) {
-	d, err := decode.New(j.Policy, in.format)
+	d, err := decode.New(j.Policy, in.format, decode.Resources{})
 	if err != nil {
 		return nil, err
 	}

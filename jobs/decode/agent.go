@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"strings"
 	"time"
 
 	"github.com/mileusna/useragent"
@@ -9,16 +10,27 @@ import (
 )
 
 // agent is what is kept of a user agent.
-type agent struct{ browser, version, os, device string }
+type agent struct{ browser, version, os, device, reduced string }
 
-// agents remembers parsed user agents, for a few are most of the traffic.
-type agents map[string]agent
+// agents remembers parsed user agents, for a few are most of the traffic. Several
+// columns of a record are made from the same one.
+type agents struct {
+	parsed map[string]agent
+	record uint32 // of the last one, and its slot's bytes
+	raw    *byte
+	last   agent
+}
 
-// maxAgents bounds the memory that senders of ever new user agents can take up.
-const maxAgents = 4096
+func newAgents() agents { return agents{parsed: map[string]agent{}} }
 
-func (m agents) parse(s []byte) agent {
-	if a, ok := m[string(s)]; ok {
+// What is remembered is bounded, whatever senders make up.
+const (
+	maxAgents      = 4096
+	maxAgentLength = 1024
+)
+
+func (m *agents) parse(s []byte) agent {
+	if a, ok := m.parsed[string(s)]; ok {
 		return a
 	}
 	u := useragent.Parse(string(s))
@@ -33,31 +45,54 @@ func (m agents) parse(s []byte) agent {
 	case u.Desktop:
 		a.device = "desktop"
 	}
-	if len(m) >= maxAgents {
-		clear(m)
+	a.reduced = a.reduce()
+	if len(s) > maxAgentLength {
+		return a
 	}
-	m[string(s)] = a
+	if len(m.parsed) >= maxAgents {
+		clear(m.parsed)
+	}
+	m.parsed[string(s)] = a
 	return a
+}
+
+// reduce writes what tells hardly anybody apart: "Chrome 120, Windows, desktop".
+func (a agent) reduce() string {
+	major, _, _ := strings.Cut(a.version, ".")
+	var parts []string
+	for _, part := range []string{strings.TrimSpace(a.browser + " " + major), a.os, a.device} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 func agentAppender(of config.Derivation) func(*Decoder, *column, time.Time) bool {
 	return func(d *Decoder, c *column, _ time.Time) bool {
 		f := c.value(d)
-		if f.kind != text {
+		if f.kind != text || len(f.raw) == 0 {
 			c.to.AppendDefault()
 			return true
 		}
-		a := d.agents.parse(d.fields.text(f))
+		if m := &d.agents; m.record != d.fields.record || m.raw != &f.raw[0] {
+			m.last = m.parse(d.fields.text(f))
+			m.record, m.raw = d.fields.record, &f.raw[0]
+		}
+		a := &d.agents.last
+		value := a.device
 		switch of {
 		case config.DeriveBrowser:
-			c.to.AppendString([]byte(a.browser))
+			value = a.browser
 		case config.DeriveBrowserVer:
-			c.to.AppendString([]byte(a.version))
+			value = a.version
 		case config.DeriveOS:
-			c.to.AppendString([]byte(a.os))
-		case config.DeriveDevice:
-			c.to.AppendString([]byte(a.device))
+			value = a.os
+		case config.DeriveAgent:
+			value = a.reduced
 		}
+		d.scratch = append(d.scratch[:0], value...)
+		c.to.AppendString(d.scratch)
 		return true
 	}
 }

@@ -22,7 +22,7 @@ func BenchmarkDecode(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d, err := New(p, config.Segment)
+	d, err := New(p, config.Segment, Resources{})
 	if err != nil {
 		b.Fatal(err)
 	}

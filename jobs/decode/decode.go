@@ -3,6 +3,7 @@ package decode
 import (
 	"encoding/binary"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/zeebo/xxh3"
@@ -29,12 +30,25 @@ const (
 	FutureTime  Reason = "time_in_the_future"
 	WrongType   Reason = "wrong_type"
 
-	NoPurpose Reason = "no_purpose" // no dataset of the policy takes such a record
+	NoPurpose      Reason = "no_purpose"      // no dataset of the policy takes such a record
+	NoConsent      Reason = "no_consent"      // all purposes of its dataset rest on consent that is not given
+	UnderAge       Reason = "under_age"       // it is about somebody who is too young
+	ExcludedRegion Reason = "excluded_region" // it is about somebody in a country whose people's records are refused
+	Erased         Reason = "erased"          // the person was erased
+	PastWindow     Reason = "past_window"     // its day is past its window, and the dataset takes none of those
+
+	batchBody Reason = "batch" // it holds records and is none itself
 )
 
 // Refused reports whether r means that the record may not be held at all, as
 // opposed to not being readable.
-func (r Reason) Refused() bool { return r == NoPurpose }
+func (r Reason) Refused() bool {
+	switch r {
+	case NoPurpose, NoConsent, UnderAge, ExcludedRegion, Erased, PastWindow:
+		return true
+	}
+	return false
+}
 
 // FutureTolerance is how far a record's time may lie ahead of the time of
 // reading, for clocks that are a little off.
@@ -61,22 +75,53 @@ type Fate struct {
 	Dated  bool
 }
 
+// Resources are what a Decoder uses beside the policy.
+type Resources struct {
+	// Keys has the keys of pseudonyms. A policy without pseudonyms needs none.
+	Keys sinks.Keyring
+	// Country returns the ISO 3166-1 code of the country of an address, empty if it
+	// is not known. A policy that derives no country needs none.
+	Country func(netip.Addr) string
+	// Gate is asked about every record. There need not be one.
+	Gate sinks.Gate
+	// FirstDays are, for each dataset with a window from event_time, the earliest day
+	// whose window has not passed. Records of earlier days are refused where the
+	// policy says so. A dataset that is left out has no such day.
+	FirstDays map[string]sinks.Day
+}
+
 // Decoder decodes one input format for one policy. It is not safe for use by
 // several goroutines at once.
 type Decoder struct {
-	blocks  []*sinks.Block
-	tables  []table
-	extract func(line []byte) Reason
-	choose  func() int // which table takes the record; -1: none
-	when    func() (time.Time, Reason)
-	id      func() []byte // the record's own identity, if it has one
-	fields  fields
-	agents  agents
+	resources  Resources
+	blocks     []*sinks.Block
+	tables     []table
+	extract    func(line []byte) Reason
+	choose     func() int // which table takes the record, or one of the special results
+	when       func() (time.Time, Reason)
+	id         func() []byte // the record's own identity, if it has one
+	fields     fields
+	root       *node // of the wanted paths of JSON records
+	batch      int   // slot of a batch
+	inherited  []int // slots that a batch's records inherit
+	admission  admission
+	given      consents // under which the record in hand is held
+	agents     agents
+	pseudonyms pseudonyms
+	scratch    []byte
+	err        error
 }
 
 // New compiles the datasets of p that take records of the given format.
-func New(p *config.Policy, format config.InputFormat) (*Decoder, error) {
-	d := &Decoder{agents: agents{}}
+func New(p *config.Policy, format config.InputFormat, r Resources) (*Decoder, error) {
+	d := &Decoder{resources: r, agents: newAgents(), batch: noSlot}
+	if err := d.checkResources(p, format); err != nil {
+		return nil, err
+	}
+	d.pseudonyms.keys = r.Keys
+	if p.Pseudonyms != nil {
+		d.pseudonyms.unit = sinks.KeyUnit(p.Pseudonyms.Rotate.String())
+	}
 	switch format {
 	case config.Segment:
 		d.compileSegment(p)
@@ -93,55 +138,110 @@ func New(p *config.Policy, format config.InputFormat) (*Decoder, error) {
 	return d, nil
 }
 
+// checkResources makes sure that what the policy derives can be derived.
+func (d *Decoder) checkResources(p *config.Policy, format config.InputFormat) error {
+	for i := range p.Datasets {
+		for _, c := range p.Datasets[i].Columns {
+			switch {
+			case p.Datasets[i].Input.Format != format:
+			case c.Derive == config.DeriveCountry && d.resources.Country == nil:
+				return fmt.Errorf("the policy derives a country from an address (%s.%s): name a country database in the settings (country_database: FILE.mmdb)", p.Datasets[i].Name, c.Name)
+			case c.Derive == config.DerivePseudonym && d.resources.Keys == nil:
+				return fmt.Errorf("the policy derives pseudonyms (%s.%s), and there is no place for their keys", p.Datasets[i].Name, c.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// Err returns the first error of a resource. What was decoded since then may not be
+// stored.
+func (d *Decoder) Err() error { return d.err }
+
+func (d *Decoder) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+}
+
 // Blocks returns one block for each dataset that takes records of the format, in
 // the policy's order. Decode appends to them; the caller empties them.
 func (d *Decoder) Blocks() []*sinks.Block { return d.blocks }
 
-// Decode reads one line, without its line break. The line is not kept.
-func (d *Decoder) Decode(line []byte, from Origin) Fate {
-	if reason := d.extract(line); reason != Stored {
+// Decode reads one record, without its line break. It is not kept.
+func (d *Decoder) Decode(record []byte, from Origin) Fate {
+	if reason := d.extract(record); reason != Stored {
 		return Fate{Reason: reason}
 	}
 	i := d.choose()
-	if i == unknownCall {
+	switch i {
+	case unknownCall:
 		return Fate{Reason: UnknownCall}
+	case severalRecords:
+		return Fate{Reason: batchBody}
+	}
+	at, reason := d.when()
+	fate := Fate{Dated: reason == Stored && storable(at)}
+	if fate.Dated {
+		fate.Day = sinks.DayOf(at)
 	}
 	if i == noTable {
-		return d.refuse()
+		fate.Reason = NoPurpose
+		return fate
 	}
-	at, reason := d.when()
-	switch {
-	case reason != Stored:
-	case !storable(at):
-		reason = BadTime
-	case at.After(from.Now.Add(FutureTolerance)):
-		reason = FutureTime
+	t := &d.tables[i]
+	d.given, fate.Reason = d.admission.admit(d, t, decidedAt(at, fate.Dated, from))
+	if fate.Reason != Stored {
+		return fate
 	}
-	if reason != Stored {
+	if reason = past(reason, at, from.Now); reason != Stored {
 		return Fate{Reason: reason}
 	}
-	t, day := &d.tables[i], sinks.DayOf(at)
-	if column := t.appendRow(d, at); column != "" {
-		return Fate{Reason: WrongType, Field: column, Day: day, Dated: true}
+	if at.After(from.Now) { // a clock that is a little off
+		at = from.Now
+		fate.Day = sinks.DayOf(at)
 	}
-	t.block.Days = append(t.block.Days, day)
-	t.block.Records = append(t.block.Records, d.identity(line, from))
+	if fate.Day < t.first {
+		fate.Reason = PastWindow
+		return fate
+	}
+	if column := t.appendRow(d, at); column != "" {
+		fate.Reason, fate.Field = WrongType, column
+		return fate
+	}
+	t.block.Days = append(t.block.Days, fate.Day)
+	t.block.Records = append(t.block.Records, d.identity(record, from))
 	t.block.Positions = append(t.block.Positions, from.Position)
-	return Fate{Block: i, Day: day, Dated: true}
+	fate.Block = i
+	return fate
 }
 
-// refuse gives the fate of a record that no dataset takes, with its day if it
-// has one, because refusals are counted by day.
-func (d *Decoder) refuse() Fate {
-	at, reason := d.when()
-	return Fate{Reason: NoPurpose, Day: sinks.DayOf(at), Dated: reason == Stored && storable(at)}
+// decidedAt returns the time for which it is decided whether a record may be held.
+func decidedAt(at time.Time, dated bool, from Origin) time.Time {
+	if dated {
+		return at
+	}
+	return from.Now
+}
+
+// past returns why a time cannot be that of a record read at now.
+func past(reason Reason, at, now time.Time) Reason {
+	switch {
+	case reason != Stored:
+		return reason
+	case !storable(at):
+		return BadTime
+	case at.After(now.Add(FutureTolerance)):
+		return FutureTime
+	}
+	return Stored
 }
 
 // identity returns what a record and its copies have in common: the sender's
 // message id, or else the place where the line stands and its bytes.
 func (d *Decoder) identity(line []byte, from Origin) sinks.ID {
 	if id := d.id(); len(id) > 0 {
-		return hash(id)
+		return digest(id)
 	}
 	return LineIdentity(line, from)
 }
@@ -151,12 +251,12 @@ func LineIdentity(line []byte, from Origin) sinks.ID {
 	var key [40]byte
 	copy(key[:16], from.Seed[:])
 	binary.LittleEndian.PutUint64(key[16:], from.Position)
-	content := hash(line)
+	content := digest(line)
 	copy(key[24:], content[:])
-	return hash(key[:])
+	return digest(key[:])
 }
 
 // Seed returns the Seed of a source, given its first line.
-func Seed(firstLine []byte) sinks.ID { return hash(firstLine) }
+func Seed(firstLine []byte) sinks.ID { return digest(firstLine) }
 
-func hash(b []byte) sinks.ID { return xxh3.Hash128(b).Bytes() }
+func digest(b []byte) sinks.ID { return xxh3.Hash128(b).Bytes() }

@@ -90,7 +90,7 @@ func decoder(t testing.TB, format config.InputFormat) *Decoder {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := New(p, format)
+	d, err := New(p, format, Resources{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +346,7 @@ func TestTrainingNotesNeedARule(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.Training = nil
-	if d, err = New(p, config.TrainingNotes); err != nil {
+	if d, err = New(p, config.TrainingNotes, Resources{}); err != nil {
 		t.Fatal(err)
 	}
 	if fate := d.Decode(line, Origin{Now: now}); fate.Reason != NoPurpose {

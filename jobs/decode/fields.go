@@ -30,6 +30,7 @@ type fields struct {
 	slots   []field
 	record  uint32
 	scratch []byte
+	base    []field // what the records of a batch have in common, by slot; else nil
 }
 
 // begin starts a new record.
@@ -50,8 +51,23 @@ func (f *fields) at(slot int) *field {
 	if v := &f.slots[slot]; v.record == f.record {
 		return v
 	}
+	if f.base != nil {
+		return &f.base[slot]
+	}
 	return &missing
 }
+
+// inherit lets the records that follow have the present one's fields of the given
+// slots where they have none themselves.
+func (f *fields) inherit(slots []int) {
+	base := make([]field, len(f.slots))
+	for _, slot := range slots {
+		base[slot] = *f.at(slot)
+	}
+	f.base = base
+}
+
+func (f *fields) disinherit() { f.base = nil }
 
 // text returns the field's text: a string unescaped, all else as it was written.
 // It is valid until the next call.

@@ -18,8 +18,9 @@ type node struct {
 	slot     int // where the value goes; -1: nowhere
 
 	// The names that objects here have had, and the one the last object began with.
-	seen  []*guess
-	first *guess
+	seen   []*guess
+	first  *guess
+	others uint64 // unwanted names that there was no room for
 }
 
 // guess is a name that an object has had, and which one followed it the last time:
@@ -29,6 +30,7 @@ type guess struct {
 	quoted []byte // the name as it stood, with its quotes and the colon
 	child  *node  // nil: nobody wants the value
 	next   *guess
+	count  uint64 // how often nobody wanted it
 }
 
 // The names remembered in one place, and their length, are bounded: they come
@@ -156,7 +158,9 @@ func (s *scanner) object(n *node, depth int) Reason {
 		var child *node
 		if g := *expected; g != nil && bytes.HasPrefix(s.data[s.at:], g.quoted) {
 			s.at += len(g.quoted)
-			child, expected = g.child, &g.next
+			if child, expected = g.child, &g.next; child == nil {
+				g.count++
+			}
 		} else {
 			var ok bool
 			if child, expected, ok = s.name(n, expected); !ok {
@@ -187,10 +191,15 @@ func (s *scanner) name(n *node, expected **guess) (child *node, next **guess, ok
 		s.key = unescape(s.key[:0], key)
 		key = s.key
 	} else if g := n.guess(key); g != nil {
-		*expected = g
+		if *expected = g; g.child == nil {
+			g.count++
+		}
 		return g.child, &g.next, true
 	}
-	return n.child(key), new(*guess), true
+	if child = n.child(key); child == nil {
+		n.others++
+	}
+	return child, new(*guess), true
 }
 
 // value reads any value and keeps it if n has a slot for it.

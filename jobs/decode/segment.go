@@ -9,8 +9,9 @@ import (
 
 // Special results of choosing a table.
 const (
-	noTable     = -1
-	unknownCall = -2
+	noTable        = -1
+	unknownCall    = -2
+	severalRecords = -3 // it is the body of a batch request
 )
 
 // call is a record type of the Segment specification, with the tables that take
@@ -35,7 +36,9 @@ func (d *Decoder) compileSegment(p *config.Policy) {
 			datasets = append(datasets, &p.Datasets[i])
 		}
 	}
-	paths := d.compileJSON(datasets, []string{"track", "page", "screen", "identify", "group", "alias"})
+	paths := d.compileJSON(p, datasets, []string{"track", "page", "screen", "identify", "group", "alias"})
+	d.compileAdmission(p, d.resources.Gate, paths.slot)
+	d.batch = paths.slot("batch")
 	clock := segmentClock{
 		fields:    &d.fields,
 		timestamp: paths.slot("timestamp"), original: paths.slot("originalTimestamp"),
@@ -52,7 +55,7 @@ func (d *Decoder) compileTraining(p *config.Policy) {
 	if p.Training != nil {
 		datasets = append(datasets, notes)
 	}
-	paths := d.compileJSON(datasets, notes.Input.Types)
+	paths := d.compileJSON(p, datasets, notes.Input.Types)
 	at := segmentClock{fields: &d.fields, timestamp: paths.slot("at")}
 	d.when = func() (time.Time, Reason) { return at.instant(at.timestamp) }
 	paths.end(d)
@@ -60,18 +63,28 @@ func (d *Decoder) compileTraining(p *config.Policy) {
 
 // paths gathers the JSON paths that are wanted.
 type paths struct {
-	root  *node
-	slots int
+	root      *node
+	slots     int
+	inherited []int // by the records of a batch
 }
 
-func (p *paths) slot(path string) int { return p.root.add(path, &p.slots) }
+func (p *paths) slot(path string) int {
+	known := p.slots
+	slot := p.root.add(path, &p.slots)
+	if slot >= known && inheritable(path) {
+		p.inherited = append(p.inherited, slot)
+	}
+	return slot
+}
 
 // end makes room for the values, once all paths are known.
-func (p *paths) end(d *Decoder) { d.fields.slots = make([]field, p.slots) }
+func (p *paths) end(d *Decoder) {
+	d.fields.slots, d.root, d.inherited = make([]field, p.slots), p.root, p.inherited
+}
 
 // compileJSON prepares d for records that are JSON objects with a type and a
 // message id.
-func (d *Decoder) compileJSON(datasets []*config.Dataset, types []string) *paths {
+func (d *Decoder) compileJSON(policy *config.Policy, datasets []*config.Dataset, types []string) *paths {
 	p := &paths{root: &node{slot: -1}}
 	kind, event, id := p.slot("type"), p.slot("event"), p.slot("messageId")
 	calls := make([]call, len(types))
@@ -84,11 +97,17 @@ func (d *Decoder) compileJSON(datasets []*config.Dataset, types []string) *paths
 				calls[j].tables = append(calls[j].tables, chosen{len(d.tables), dataset.Input.Events})
 			}
 		}
-		d.tables = append(d.tables, newTable(dataset, p.slot))
+		d.tables = append(d.tables, d.newTable(policy, dataset, p.slot))
 	}
 	s := scanner{fields: &d.fields}
 	d.extract = func(line []byte) Reason { return s.scan(line, p.root) }
-	d.choose = func() int { return choose(calls, &d.fields, kind, event) }
+	d.choose = func() int {
+		i := choose(calls, &d.fields, kind, event)
+		if i == unknownCall && d.batch != noSlot && d.isBatch(kind) {
+			return severalRecords
+		}
+		return i
+	}
 	d.id = func() []byte {
 		if f := d.fields.at(id); f.kind == text {
 			return d.fields.text(f)
@@ -126,30 +145,33 @@ type segmentClock struct {
 // happened before the call was sent. The result is never later than the receipt.
 // Otherwise the timestamp counts as it is.
 // (https://segment.com/docs/connections/spec/common/#timestamps)
+//
+// What a library sends has the device's time as its timestamp; originalTimestamp is
+// the name under which Segment passes it on, beside the corrected one.
 func (c *segmentClock) eventTime() (time.Time, Reason) {
-	original, reason := c.instant(c.original)
-	if reason == BadTime {
+	at, reason := c.instant(c.original)
+	if reason == NoTime {
+		at, reason = c.instant(c.timestamp)
+	}
+	if reason != Stored {
 		return time.Time{}, reason
 	}
-	sent, sentReason := c.instant(c.sent)
 	received, receivedReason := c.instant(c.received)
-	at := original
-	switch {
-	case reason == Stored && sentReason == Stored && receivedReason == Stored:
-		at = received.Add(-sent.Sub(original))
-	default:
-		stamp, stampReason := c.instant(c.timestamp)
-		if stampReason == BadTime || stampReason == NoTime && reason == NoTime {
-			return time.Time{}, stampReason
+	if receivedReason != Stored {
+		if stamp, stampReason := c.instant(c.timestamp); stampReason != NoTime {
+			return stamp, stampReason
 		}
-		if stampReason == Stored {
-			at = stamp
-		}
+		return at, Stored
 	}
-	if receivedReason == Stored && at.After(received) {
+	if sent, sentReason := c.instant(c.sent); sentReason == Stored {
+		at = received.Add(-sent.Sub(at))
+	} else if stamp, stampReason := c.instant(c.timestamp); stampReason != NoTime {
+		at, reason = stamp, stampReason
+	}
+	if at.After(received) {
 		at = received
 	}
-	return at, Stored
+	return at, reason
 }
 
 // instant reads one of the call's times.

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"slices"
 	"strconv"
 	"time"
 	"unsafe"
@@ -13,6 +14,10 @@ import (
 type table struct {
 	block   *sinks.Block
 	columns []column
+	subject []int     // indexes of the subject columns
+	needs   consents  // one of which must be given, or none
+	first   sinks.Day // records of earlier days are refused
+	closing bool      // a column needs consents that the whole does not
 }
 
 // column appends one column's value.
@@ -22,19 +27,30 @@ type column struct {
 	append func(d *Decoder, c *column, at time.Time) bool
 	min    int64
 	max    uint64
+	needs  consents
 }
 
 // newTable compiles a dataset; slot gives the slot of an input field.
-func newTable(d *config.Dataset, slot func(field string) int) table {
-	t := table{block: &sinks.Block{Dataset: d.Name}}
-	for i := range d.Columns {
-		c := &d.Columns[i]
+func (d *Decoder) newTable(p *config.Policy, of *config.Dataset, slot func(field string) int) table {
+	t := table{block: &sinks.Block{Dataset: of.Name}, needs: needsOf(p, of.Purposes)}
+	if w, ok := of.Window(config.EventTime); ok && !w.TakesLate() {
+		t.first = d.resources.FirstDays[of.Name]
+	}
+	for i := range of.Columns {
+		c := &of.Columns[i]
 		to := &sinks.Column{Name: c.Name, Type: c.Type.Name(), Nullable: c.Type.Nullable()}
 		compiled := column{to: to}
 		for _, f := range c.From {
 			compiled.from = append(compiled.from, slot(f))
 		}
-		compiled.appender(c, c.Name == d.Time)
+		compiled.appender(c, c.Name == of.Time)
+		if c.Name != of.Time {
+			compiled.needs = needsOf(p, of.PurposesOf(c))
+			t.closing = t.closing || compiled.needs != 0
+		}
+		if slices.Contains(of.Subject, c.Name) {
+			t.subject = append(t.subject, i)
+		}
 		t.columns = append(t.columns, compiled)
 		t.block.Columns = append(t.block.Columns, to)
 	}
@@ -44,8 +60,13 @@ func newTable(d *config.Dataset, slot func(field string) int) table {
 // appendRow appends one row, and returns "", or nothing and the name of the
 // column whose value has the wrong type.
 func (t *table) appendRow(d *Decoder, at time.Time) (wrong string) {
+	close := t.closing && d.given != allConsents
 	for i := range t.columns {
 		c := &t.columns[i]
+		if close && !c.needs.met(d.given) {
+			c.to.AppendDefault() // nothing that it serves is consented to
+			continue
+		}
 		if !c.append(d, c, at) {
 			for j := range i {
 				t.columns[j].to.RemoveLast()
@@ -65,12 +86,8 @@ func (c *column) appender(of *config.Column, isTime bool) {
 		if of.Type.LowCardinality() {
 			to.Type, to.Width, to.Dictionary = of.Type.String(), 2, new(sinks.Dictionary)
 		}
-		switch of.Derive {
-		case config.DeriveNone:
-		case config.DeriveRandom:
-			c.append = appendRandom
-		default:
-			c.append = agentAppender(of.Derive)
+		if of.Derive != config.DeriveNone {
+			c.append = appendDerived(of.Derive)
 		}
 	case "Bool":
 		to.Width, c.append = 1, appendBool
@@ -91,8 +108,11 @@ func (c *column) appender(of *config.Column, isTime bool) {
 	case "DateTime64(3)":
 		to.Width, to.Type, c.append = 8, "DateTime64(3, 'UTC')", appendMilliseconds
 	}
-	if isTime {
+	switch {
+	case isTime:
 		c.append = appendEventTime
+	case of.Derive == config.DeriveDropped:
+		c.append = appendNothing
 	}
 	if to.Nullable {
 		to.Type = "Nullable(" + to.Type + ")"

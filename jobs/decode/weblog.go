@@ -34,10 +34,11 @@ func (d *Decoder) compileWebLog(p *config.Policy) {
 	first := noTable
 	for i := range p.Datasets {
 		if p.Datasets[i].Input.Format == config.WebLog {
-			d.tables = append(d.tables, newTable(&p.Datasets[i], slot))
+			d.tables = append(d.tables, d.newTable(p, &p.Datasets[i], slot))
 			first = 0
 		}
 	}
+	d.compileAdmission(p, d.resources.Gate, slot)
 	d.fields.slots = make([]field, webLogFields)
 	l := logLine{fields: &d.fields}
 	d.extract = l.read

@@ -1,0 +1,51 @@
+package decode
+
+import (
+	"bytes"
+	"strings"
+)
+
+// Records reads a line and calls each for every record in it, one or, where the line
+// is the body of a batch request of the Segment HTTP tracking API, those of the batch
+// ({"batch": […]}). What stands beside the batch (its context, sentAt, receivedAt)
+// holds for the records that do not say otherwise themselves. A record, like the
+// line, is not kept.
+func (d *Decoder) Records(line []byte, from Origin, each func(record []byte, from Origin, fate Fate)) {
+	fate := d.Decode(line, from)
+	if fate.Reason != batchBody {
+		each(line, from, fate)
+		return
+	}
+	list := d.fields.at(d.batch).raw
+	d.fields.inherit(d.inherited)
+	defer d.fields.disinherit()
+	elements := scanner{data: list, fields: &d.fields}
+	elements.at++ // its bracket
+	start := from.Position + uint64(offsetIn(line, list))
+	for !elements.next(']') {
+		elements.space()
+		begin := elements.at
+		_ = elements.skip(1) // the whole line has been found to be JSON
+		record := list[begin:elements.at]
+		from.Position = start + uint64(begin)
+		fate := d.Decode(record, from)
+		if fate.Reason == batchBody { // a batch in a batch
+			fate.Reason = UnknownCall
+		}
+		each(record, from, fate)
+		elements.next(',')
+	}
+}
+
+// offsetIn returns where part, a slice of whole, begins in it.
+func offsetIn(whole, part []byte) int { return cap(whole) - cap(part) }
+
+// isBatch reports whether the record that was read is the body of a batch request.
+func (d *Decoder) isBatch(kindSlot int) bool {
+	return d.fields.at(kindSlot).kind == absent && bytes.HasPrefix(d.fields.at(d.batch).raw, []byte{'['})
+}
+
+// inheritable reports whether a batch can state a field for all of its records.
+func inheritable(path string) bool {
+	return path == "sentAt" || path == "receivedAt" || strings.HasPrefix(path, "context.")
+}

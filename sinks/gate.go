@@ -1,0 +1,53 @@
+package sinks
+
+import "time"
+
+// Decision is what is known of somebody's choice about a category of purposes.
+type Decision uint8
+
+// The decisions.
+const (
+	Undecided Decision = iota
+	Granted
+	Denied
+)
+
+// Candidate is a record that has been read and not stored yet, as a Gate sees it.
+// What it refers to is valid until Admit returns.
+type Candidate struct {
+	Dataset string
+	// Identifiers are the texts of the dataset's subject columns, in the policy's
+	// order and as the record has them, before any of them becomes a pseudonym. A
+	// text that the record does not have is empty.
+	Identifiers [][]byte
+	// At is the record's event time, UTC.
+	At time.Time
+	// Decisions are those of the record itself, in the order of
+	// Policy.ConsentCategories. Admit may change them, for example because the person
+	// has decided otherwise later.
+	Decisions []Decision
+}
+
+// Gate looks at every record before it is stored, by what is known of the person:
+// erasures, consents, restrictions. Admit is called by one goroutine at a time, a
+// million times a file, so it may not wait for a store.
+type Gate interface {
+	// Admit reports whether the record may be held; if not, it is refused as one of
+	// an erased person and leaves nothing behind.
+	Admit(c *Candidate) bool
+}
+
+// Gates are several gates in a row: a record passes if it passes all.
+type Gates []Gate
+
+var _ Gate = Gates(nil)
+
+// Admit implements Gate.
+func (g Gates) Admit(c *Candidate) bool {
+	for _, gate := range g {
+		if !gate.Admit(c) {
+			return false
+		}
+	}
+	return true
+}
