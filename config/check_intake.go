@@ -80,7 +80,7 @@ func (p *Policy) checkPseudonyms(r *reporter, root place) {
 	used := false
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
-		if !slices.ContainsFunc(d.Columns, func(c Column) bool { return c.Derive == DerivePseudonym }) {
+		if !d.DerivesPseudonyms() {
 			continue
 		}
 		used = true

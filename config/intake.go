@@ -117,6 +117,11 @@ func (p *Policy) ConsentFor(purposes []string) []string {
 	return categories
 }
 
+// DerivesPseudonyms reports whether a column of d holds pseudonyms.
+func (d *Dataset) DerivesPseudonyms() bool {
+	return slices.ContainsFunc(d.Columns, func(c Column) bool { return c.Derive == DerivePseudonym })
+}
+
 // TakesLate reports whether records of days that are past the window are taken: if
 // they are, they are due at once. Where the policy does not say, they are taken if
 // they can still be published anonymised.

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"net/netip"
 	"time"
 
 	"github.com/zeebo/xxh3"
 
 	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/jobs/decode"
 	"github.com/facesoft/lapse/sinks"
 )
 
@@ -25,11 +28,20 @@ type Ingest struct {
 	Intake sinks.Intake
 	Ledger sinks.SourceLedger
 	Locks  sinks.Locker
+	// Keys, Country and Gate are what decoding uses beside the policy; see
+	// decode.Resources. Those that the policy does not ask for may be nil.
+	Keys    sinks.Keyring
+	Country func(netip.Addr) string
+	Gate    sinks.Gate
+	// Format is that of all files. If it is empty it is told by their content.
+	Format config.InputFormat
 	// Progress is told how many bytes of input have been read. It may be nil.
 	Progress func(bytes int64)
 
 	files map[sinks.ID]sinks.InputFile // by content digest
 	known recordFilter                 // records that may be stored
+
+	unwanted map[string]uint64 // fields that no purpose covers
 }
 
 var _ Job = (*Ingest)(nil)
@@ -138,8 +150,14 @@ func (j *Ingest) source(ctx context.Context, in Session, s Step) (Outcome, error
 	if found { // what was decided by the time of reading is decided alike again
 		record.AsOf = known.AsOf
 	}
+	if found && known.State == sinks.SourcePending {
+		record.Format = known.Format
+	}
+	var counts map[sinks.Count]uint64
 	if err == nil {
-		record.Days, record.Format, err = j.read(ctx, file, record)
+		if counts, err = j.read(ctx, file, &record); err != nil {
+			record.Days = nil
+		}
 	}
 	switch {
 	case errors.Is(err, sinks.ErrSourceMissing):
@@ -156,7 +174,7 @@ func (j *Ingest) source(ctx context.Context, in Session, s Step) (Outcome, error
 		return Outcome{}, err
 	}
 	sinks.Failpoint("ingest.recorded")
-	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: total(record.Days)}
+	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: counts}
 	o.reached(sinks.StageStored)
 	return o, nil
 }
@@ -189,42 +207,73 @@ func (j *Ingest) abandon(ctx context.Context, s Step, record sinks.Source) (Outc
 	return Outcome{Step: s, Result: sinks.ResultAbandoned, Err: fmt.Errorf("%w: it was being read when a run was interrupted", sinks.ErrSourceMissing)}, nil
 }
 
-// read reads a file from start to end and accounts for every record.
-func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record sinks.Source) ([]sinks.SourceDay, string, error) {
+// read reads a file from start to end and accounts for every record: by day in the
+// source's record, and as a whole, with the reasons of refusals, in the result.
+func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.Source) (map[sinks.Count]uint64, error) {
 	raw, err := j.Inputs.Open(ctx, file)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer raw.Close() //nolint:errcheck // read only
 	digest := xxh3.New()
 	in, err := openSource(io.TeeReader(&countingReader{raw, j.Progress}, digest))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	defer in.Close()
-	if file.Format != "" {
+	switch {
+	case file.Format != "": // pinned by where it comes from
 		in.format = config.InputFormat(file.Format)
+	case record.Format != "": // as it was read before
+		in.format = config.InputFormat(record.Format)
+	case j.Format != "":
+		in.format = j.Format
 	}
 	record.Format = string(in.format)
-	if err := j.Ledger.RecordSource(ctx, record); err != nil { // pending
-		return nil, "", err
+	if err := j.Ledger.RecordSource(ctx, *record); err != nil { // pending
+		return nil, err
 	}
 	sinks.Failpoint("ingest.pending")
 	reader, err := newSourceReader(j, record.AsOf, in, record.Digest)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := reader.all(ctx); err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if err := in.drain(); err != nil { // what follows a compressed stream
-		return nil, "", err
+		return nil, err
 	}
 	if sinks.ID(digest.Sum128().Bytes()) != record.Digest {
-		return nil, "", fmt.Errorf("%w: the file is not what it was when the run began", sinks.ErrConflict)
+		return nil, fmt.Errorf("%w: the file is not what it was when the run began", sinks.ErrConflict)
 	}
-	return reader.account.days(), record.Format, reader.check(ctx)
+	record.Days = reader.account.days()
+	j.note(reader.decoder.Unwanted())
+	counts := total(record.Days)
+	maps.Copy(counts, reader.refused)
+	return counts, reader.check(ctx)
 }
+
+// maxUnwanted bounds how many names of unwanted fields are told: they come from the
+// input.
+const maxUnwanted = 1000
+
+// note adds up the fields that were dropped.
+func (j *Ingest) note(unwanted map[string]uint64) {
+	if j.unwanted == nil {
+		j.unwanted = map[string]uint64{}
+	}
+	for name, n := range unwanted {
+		if _, known := j.unwanted[name]; !known && len(j.unwanted) >= maxUnwanted {
+			name = decode.OtherNames
+		}
+		j.unwanted[name] += n
+	}
+}
+
+// Unwanted returns how often each field came that no purpose of the policy covers,
+// and that was therefore dropped, in all files of the run.
+func (j *Ingest) Unwanted() map[string]uint64 { return maps.Clone(j.unwanted) }
 
 // countingReader reports how much has been read.
 type countingReader struct {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs/decode"
 	"github.com/facesoft/lapse/sinks"
 )
@@ -32,27 +33,43 @@ type sourceReader struct {
 	source     uint64
 	digest     sinks.ID
 	account    account
-	outlets    []*outlet // one for each of the decoder's datasets, and the quarantine
+	refused    map[sinks.Count]uint64 // by reason
+	outlets    []*outlet              // one for each of the decoder's datasets, and the quarantine
 	quarantine *outlet
 
-	previous *group // is being stored while the current one is read
-	records  int    // in the current group
-	bytes    int    // of input, in the current group
+	each     func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
+	previous *group                                                    // is being stored while the current one is read
+	records  int                                                       // in the current group
+	bytes    int                                                       // of input, in the current group
 }
 
 func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sourceReader, error) {
-	d, err := decode.New(j.Policy, in.format, decode.Resources{})
+	d, err := decode.New(j.Policy, in.format, decode.Resources{
+		Keys: j.Keys, Country: j.Country, Gate: j.Gate, FirstDays: firstDays(j.Policy, now),
+	})
 	if err != nil {
 		return nil, err
 	}
-	r := &sourceReader{Ingest: j, now: now, in: in, decoder: d, digest: digest, source: digest.Bits()}
+	r := &sourceReader{Ingest: j, now: now, in: in, decoder: d, digest: digest, source: digest.Bits(), refused: map[sinks.Count]uint64{}}
 	for _, b := range d.Blocks() {
 		b.Source = r.source
 		r.outlets = append(r.outlets, newOutlet(r, b))
 	}
 	r.quarantine = newOutlet(r, newQuarantineBlock(r.source))
 	r.outlets = append(r.outlets, r.quarantine)
+	r.each = r.takeRecord
 	return r, nil
+}
+
+// firstDays returns the earliest day of each dataset that is not past its window.
+func firstDays(p *config.Policy, now time.Time) map[string]sinks.Day {
+	days := map[string]sinks.Day{}
+	for i := range p.Datasets {
+		if w, ok := p.Datasets[i].Window(config.EventTime); ok {
+			days[p.Datasets[i].Name] = firstDayKept(w, now, p.TimeZone.Location())
+		}
+	}
+	return days
 }
 
 func newQuarantineBlock(source uint64) *sinks.Block {
@@ -87,16 +104,15 @@ func (r *sourceReader) readGroup() (more bool, err error) {
 	for r.records < groupRecords && r.bytes < groupBytes {
 		l, err := r.in.next()
 		if errors.Is(err, io.EOF) {
-			return false, nil
+			return false, r.decoder.Err()
 		}
 		if err != nil {
 			return false, err
 		}
-		r.records++
 		r.bytes += len(l.bytes)
 		r.take(l)
 	}
-	return true, nil
+	return true, r.decoder.Err()
 }
 
 // settle finds the duplicates in the group that has been read.
@@ -131,35 +147,52 @@ func (r *sourceReader) storeGroup(ctx context.Context, index int) {
 	r.previous = g
 }
 
-// take decides the fate of a line; whether a readable one is a duplicate is found
-// out when its group is complete.
+// take decides the fate of the records in a line; whether a readable one is a
+// duplicate is found out when its group is complete.
 func (r *sourceReader) take(l line) {
 	from := decode.Origin{Seed: r.in.seed, Position: l.position, Now: r.now}
-	fate := decode.Fate{Reason: decode.TooLong}
-	if !l.tooLong {
-		fate = r.decoder.Decode(l.bytes, from)
+	if l.tooLong {
+		r.takeRecord(l.bytes, from, decode.Fate{Reason: decode.TooLong})
+		return
 	}
+	r.decoder.Records(l.bytes, from, r.each)
+}
+
+// takeRecord notes the fate of a record.
+func (r *sourceReader) takeRecord(record []byte, from decode.Origin, fate decode.Fate) {
+	r.records++
 	d := r.account.of(fate.Day, fate.Dated)
 	d.Read++
 	switch {
 	case fate.Reason == decode.Stored:
 	case fate.Reason.Refused():
 		d.Refused++
+		r.refused[refusals[fate.Reason]]++
 	default:
-		r.setAside(l, fate, from)
+		r.setAside(record, fate, from)
 	}
 }
 
-// setAside puts a line that cannot be read into the quarantine's block.
-func (r *sourceReader) setAside(l line, f decode.Fate, from decode.Origin) {
+// refusals names the counts of the reasons to refuse a record.
+var refusals = map[decode.Reason]sinks.Count{
+	decode.NoPurpose:      sinks.CountRefusedPurpose,
+	decode.NoConsent:      sinks.CountRefusedConsent,
+	decode.UnderAge:       sinks.CountRefusedAge,
+	decode.ExcludedRegion: sinks.CountRefusedRegion,
+	decode.Erased:         sinks.CountRefusedErased,
+	decode.PastWindow:     sinks.CountRefusedLate,
+}
+
+// setAside puts a record that cannot be read into the quarantine's block.
+func (r *sourceReader) setAside(record []byte, f decode.Fate, from decode.Origin) {
 	q := r.quarantine.rows
 	q.Columns[0].AppendUint(uint64(r.now.UnixMilli()))
 	q.Columns[1].AppendString([]byte(f.Reason))
 	q.Columns[2].AppendString([]byte(f.Field))
-	q.Columns[3].AppendString(l.bytes[:min(len(l.bytes), keptOfRaw)])
+	q.Columns[3].AppendString(record[:min(len(record), keptOfRaw)])
 	q.Days = append(q.Days, sinks.DayOf(r.now))
-	q.Records = append(q.Records, decode.LineIdentity(l.bytes, from))
-	q.Positions = append(q.Positions, l.position)
+	q.Records = append(q.Records, decode.LineIdentity(record, from))
+	q.Positions = append(q.Positions, from.Position)
 	r.quarantine.on = append(r.quarantine.on, keyOf(f.Day, f.Dated))
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Purge deletes what is past its window and is not to be published: training
 // items with their derivatives, the rows of closed and abandoned accounts, whole
-// days of datasets that are erased, and the quarantine.
+// days of datasets that are erased, the quarantine, and the keys of pseudonyms.
 //
 // Nothing counts as deleted that has not been looked for afterwards.
 type Purge struct {
@@ -22,6 +22,8 @@ type Purge struct {
 	Register sinks.TrainingRegister
 	Buckets  map[string]sinks.Bucket
 	Locks    sinks.Locker
+	// Keys are those of the policy's pseudonyms. It may be nil.
+	Keys sinks.Keyring
 }
 
 var _ Job = (*Purge)(nil)
@@ -55,7 +57,7 @@ func (*Purge) Parallel() int { return 1 }
 func (j *Purge) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 	var steps []Step
 	for _, plan := range []func(context.Context, time.Time) ([]Step, error){
-		j.planItems, j.planSubjects, j.planPartitions, j.planQuarantine,
+		j.planItems, j.planSubjects, j.planPartitions, j.planQuarantine, j.planKeys,
 	} {
 		more, err := plan(ctx, now)
 		if err != nil {
@@ -112,6 +114,8 @@ func (j *Purge) Execute(ctx context.Context, in Session, steps []Step) []Outcome
 		return j.purgeItems(ctx, steps)
 	case sinks.ActionEraseSubjects:
 		return []Outcome{j.eraseSubjects(ctx, steps[0])}
+	case sinks.ActionDestroyKey:
+		return []Outcome{j.destroyKey(in, steps[0])}
 	case sinks.ActionForgetItems:
 		return []Outcome{j.forget(ctx, in, steps[0])}
 	}

@@ -129,6 +129,7 @@ const (
 	ActionEraseSubjects  Action = "erase_subjects"  // delete the rows of the subjects whose window has passed
 	ActionPurgeItem      Action = "purge_item"      // delete one training item with its derivatives
 	ActionForgetItems    Action = "forget_items"    // delete the register rows of purged training items
+	ActionDestroyKey     Action = "destroy_key"     // destroy the key of the pseudonyms of a period of event time
 	ActionRotateKey      Action = "rotate_key"      // the log's next checkpoints are signed by NewKey
 	ActionCloseYear      Action = "close_year"      // nothing follows in this year's log
 	ActionOpenYear       Action = "open_year"       // the first entry of a year's log; see Continues
@@ -187,6 +188,15 @@ const (
 	CountQuarantined Count = "quarantined"
 	CountRefused     Count = "refused"
 	CountDuplicate   Count = "duplicate"
+
+	// What was refused, by reason; together CountRefused.
+	CountRefusedPurpose Count = "refused_no_purpose"
+	CountRefusedConsent Count = "refused_no_consent"
+	CountRefusedAge     Count = "refused_under_age"
+	CountRefusedRegion  Count = "refused_excluded_region"
+	CountRefusedErased  Count = "refused_erased"
+	CountRefusedLate    Count = "refused_past_window"
+
 	CountBefore      Count = "rows_before"
 	CountAfter       Count = "rows_after"
 	CountSubjects    Count = "subjects"

@@ -17,10 +17,14 @@ func (d *Decoder) Records(line []byte, from Origin, each func(record []byte, fro
 		return
 	}
 	list := d.fields.at(d.batch).raw
+	if d.length(list) > maxBatch {
+		fate.Reason = BatchTooLong
+		each(line, from, fate)
+		return
+	}
 	d.fields.inherit(d.inherited)
 	defer d.fields.disinherit()
-	elements := scanner{data: list, fields: &d.fields}
-	elements.at++ // its bracket
+	elements := scanner{data: list, at: 1, fields: &d.fields}
 	start := from.Position + uint64(offsetIn(line, list))
 	for !elements.next(']') {
 		elements.space()
@@ -35,6 +39,22 @@ func (d *Decoder) Records(line []byte, from Origin, each func(record []byte, fro
 		each(record, from, fate)
 		elements.next(',')
 	}
+}
+
+// maxBatch is how many records a batch may have. The API takes 500 KB, in which there
+// is no room for more calls than this.
+const maxBatch = 8192
+
+// length counts the elements of a list that has been found to be JSON.
+func (d *Decoder) length(list []byte) (n int) {
+	elements := scanner{data: list, at: 1, fields: &d.fields}
+	for !elements.next(']') {
+		elements.space()
+		_ = elements.skip(1)
+		elements.next(',')
+		n++
+	}
+	return n
 }
 
 // offsetIn returns where part, a slice of whole, begins in it.

@@ -36,6 +36,8 @@ func TestBatchIsReadRecordByRecord(t *testing.T) {
 		`{"type":"page","timestamp":0,"batch":[` + page + `]}`:    {""}, // it is a call with a field of that name
 		`{"batch":[` + page + `]`:                                 {"not_json"},
 		`{"batch":[` + page + ` ` + page + `]}`:                   {"not_json"},
+		`{"batch":[` + strings.Repeat("1,", maxBatch-1) + `1]}`:   slices.Repeat([]string{"not_an_object"}, maxBatch),
+		`{"batch":[` + strings.Repeat("1,", maxBatch) + `1]}`:     {"batch_too_long"},
 		`{"batch":[` + strings.Repeat(page+",", 50) + page + `]}`: slices.Repeat([]string{""}, 51),
 	} {
 		if got := batchFates(decoder(t, config.Segment), line); !slices.Equal(got, want) {

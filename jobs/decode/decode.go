@@ -30,6 +30,8 @@ const (
 	FutureTime  Reason = "time_in_the_future"
 	WrongType   Reason = "wrong_type"
 
+	BatchTooLong Reason = "batch_too_long"
+
 	NoPurpose      Reason = "no_purpose"      // no dataset of the policy takes such a record
 	NoConsent      Reason = "no_consent"      // all purposes of its dataset rest on consent that is not given
 	UnderAge       Reason = "under_age"       // it is about somebody who is too young

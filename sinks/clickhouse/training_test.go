@@ -50,7 +50,7 @@ var manifests = sync.OnceValues(func() (kept, *traffic.Truth) {
 // register stores the lines of a manifest as ingest does.
 func register(t *testing.T, s *clickhouse.Store, p *config.Policy, lines []byte) {
 	t.Helper()
-	d, err := decode.New(p, config.TrainingNotes)
+	d, err := decode.New(p, config.TrainingNotes, decode.Resources{})
 	if err != nil {
 		t.Fatal(err)
 	}
