@@ -33,7 +33,10 @@ type Settings struct {
 	Serve     ServeSettings     `yaml:"serve,omitempty" envPrefix:"SERVE_"`
 	Collector CollectorSettings `yaml:"collector,omitempty" envPrefix:"COLLECTOR_"`
 	Spool     SpoolSettings     `yaml:"spool,omitempty" envPrefix:"SPOOL_"`
-	Log       LogSettings       `yaml:"log,omitempty" envPrefix:"LOG_"`
+	// CountryDatabase is a file in MaxMind's format (mmdb) that tells the country of an
+	// address, where the policy derives one.
+	CountryDatabase string      `yaml:"country_database,omitempty" env:"COUNTRY_DATABASE"`
+	Log             LogSettings `yaml:"log,omitempty" envPrefix:"LOG_"`
 
 	// File is the file that was read, if there was one.
 	File string `yaml:"-"`
@@ -185,7 +188,7 @@ func (s *Settings) readFile(file string) error {
 // resolve makes paths of the file independent of the working folder.
 func (s *Settings) resolve(dir string) {
 	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
-		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Spool.Dir}
+		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Spool.Dir, &s.CountryDatabase}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)
 		if s3 := s.Buckets[i].S3; s3 != nil {

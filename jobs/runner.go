@@ -53,6 +53,8 @@ type Report struct {
 	Failed   int           `json:"failed"`
 	Blocked  []Step        `json:"blocked,omitempty"` // due, but waiting
 	Outcomes []Outcome     `json:"outcomes,omitempty"`
+	// Unwanted is how often fields came that no purpose of the policy covers.
+	Unwanted map[string]uint64 `json:"unwanted,omitempty"`
 }
 
 // ErrAudit means that the audit log could not be read or written. Nothing happens

@@ -130,7 +130,7 @@ func (d *demo) dates() []time.Time {
 func (d *demo) runJobs(ctx context.Context, i *installation, date time.Time) error {
 	for _, kind := range []sinks.JobKind{sinks.JobIngest, sinks.JobAnonymise, sinks.JobPurge} {
 		m := newMeter(d.errors, d.log, d.output == "json")
-		job, err := i.job(ctx, kind, d.inputsBefore(date), m)
+		job, err := i.job(ctx, runFlags{}, kind, d.inputsBefore(date), m)
 		if err != nil {
 			return err
 		}

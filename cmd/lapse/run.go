@@ -1,9 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,6 +24,8 @@ type runFlags struct {
 	dryRun  bool
 	timeout time.Duration
 
+	format string // of all input files; told by their content if it is empty
+
 	plan      string // file of an approved plan
 	tolerance float64
 }
@@ -29,6 +35,23 @@ func (f *runFlags) approvedFlags(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&f.plan, "plan", "", "do only what this plan says, as of its time (see 'lapse plan --to-file')")
 	c.Flags().Float64Var(&f.tolerance, "tolerance", 0.01, "with --plan: by what share a step's rows may have changed since")
 	return c
+}
+
+// ingestFlags are for ingest alone.
+func (f *runFlags) ingestFlags(c *cobra.Command) *cobra.Command {
+	formats := []string{string(config.Segment), string(config.WebLog), string(config.TrainingNotes)}
+	c.Flags().StringVar(&f.format, "format", "", "read all files as "+strings.Join(formats, ", ")+" (default: told by their content)")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+// inputFormat checks the format that was asked for.
+func (f *runFlags) inputFormat() (config.InputFormat, error) {
+	switch format := config.InputFormat(f.format); format {
+	case "", config.Segment, config.WebLog, config.TrainingNotes:
+		return format, nil
+	}
+	return "", usageError{fmt.Errorf("--format is segment, weblog or training, not %q", f.format)}
 }
 
 // approved reads the plan that the run is held to, if there is one, and returns as
@@ -66,20 +89,22 @@ interrupted, in whatever way, is finished by the next run of the same job.`,
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this long, such as 30m; the next run goes on (default: no limit)")
 	c.AddCommand(
-		&cobra.Command{
+		f.ingestFlags(&cobra.Command{
 			Use:   "ingest [PATH...]",
 			Short: "Take input files into the personal tables",
 			Long: `Reads files and folders: calls of the Segment specification as JSON lines, web
 server logs in common or combined format, notes about training items. Plain, gzip
-or zstd, told by the content. If none are named, those of the settings, and what
-'lapse serve' has collected and closed.
+or zstd, told by the content. A path may be a pattern (*.log), or - for the standard
+input. If none are named, those of the settings, and what 'lapse serve' has
+collected and closed.
 
 For every file and every day in it, the records read are exactly those stored,
 quarantined, refused and recognised as duplicates. A file that is read twice
 changes nothing.`,
-			Example: "  lapse run ingest access.log events/*.ndjson.gz",
-			RunE:    func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobIngest, args) },
-		},
+			Example: `  lapse run ingest access.log events/*.ndjson.gz
+  zcat old.log.Z | lapse run ingest --format weblog -`,
+			RunE: func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobIngest, args) },
+		}),
 		f.approvedFlags(&cobra.Command{
 			Use:     "anonymise",
 			Short:   "Publish what is past its window in anonymised form, and delete the personal rows",
@@ -116,13 +141,13 @@ func (a *app) runJob(ctx context.Context, f runFlags, kind sinks.JobKind, paths 
 	}
 	m := newMeter(a.errors, a.log, a.output == "json")
 	defer m.stop()
-	job, err := i.job(ctx, kind, paths, m)
+	job, err := i.job(ctx, f, kind, paths, m)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
 		steps, err := job.Plan(ctx, asOf)
-		if err != nil {
+		if err = errors.Join(err, i.dropStdin()); err != nil {
 			return err
 		}
 		m.stop()
@@ -142,18 +167,33 @@ func (a *app) runJob(ctx context.Context, f runFlags, kind sinks.JobKind, paths 
 	if report == nil {
 		return err
 	}
+	if err == nil {
+		err = i.dropStdin()
+	} else if i.stdin != "" {
+		a.log.Info("the standard input was kept, and is read by the next ingest without files", "path", i.stdin)
+	}
+	if ingest, ok := job.(*jobs.Ingest); ok {
+		report.Unwanted = ingest.Unwanted()
+	}
 	return errors.Join(a.printReport(report), verdict(report, err))
 }
 
 // job returns the job of a kind.
-func (i *installation) job(ctx context.Context, kind sinks.JobKind, paths []string, m *meter) (jobs.Job, error) {
+func (i *installation) job(ctx context.Context, f runFlags, kind sinks.JobKind, paths []string, m *meter) (jobs.Job, error) {
 	switch kind {
 	case sinks.JobIngest:
+		format, err := f.inputFormat()
+		if err != nil {
+			return nil, err
+		}
 		if len(paths) == 0 {
 			paths = i.inputs()
 		}
 		if len(paths) == 0 {
 			return nil, usageError{errors.New("name the files or folders to read, or set inputs in the settings, or collect events with 'lapse serve'")}
+		}
+		if paths, err = i.keepStdin(paths); err != nil {
+			return nil, err
 		}
 		files, err := bucket.NewFiles(paths...).List(ctx)
 		if err != nil {
@@ -163,7 +203,9 @@ func (i *installation) job(ctx context.Context, kind sinks.JobKind, paths []stri
 		for _, f := range files {
 			total += f.Bytes
 		}
-		return i.ingest(paths, m.read(2*total)), nil // once to know it, once to take it in
+		job := i.ingest(paths, m.read(2*total)) // once to know it, once to take it in
+		job.Format = format
+		return job, nil
 	case sinks.JobAnonymise:
 		return i.anonymise(), nil
 	case sinks.JobPurge:
@@ -218,7 +260,30 @@ func (a *app) printReport(r *jobs.Report) error {
 		headings, rows = purgeRows(r)
 	}
 	a.printTable(headings, rows)
+	a.printUnwanted(r)
 	return nil
+}
+
+// namesShown is how many fields that were dropped are told to a person.
+const namesShown = 20
+
+// printUnwanted says which fields were dropped, the most frequent first.
+func (a *app) printUnwanted(r *jobs.Report) {
+	names := slices.SortedFunc(maps.Keys(r.Unwanted), func(x, y string) int {
+		return cmp.Or(cmp.Compare(r.Unwanted[y], r.Unwanted[x]), cmp.Compare(x, y))
+	})
+	if len(names) == 0 {
+		return
+	}
+	shown := make([]string, 0, namesShown+1)
+	for n, name := range names {
+		if n == namesShown {
+			shown = append(shown, fmt.Sprintf("and %d more", len(names)-n))
+			break
+		}
+		shown = append(shown, fmt.Sprintf("%s (%v)", name, show(r.Unwanted[name])))
+	}
+	a.say("dropped, because no purpose covers them: %s", strings.Join(shown, ", "))
 }
 
 func ingestRows(r *jobs.Report) ([]string, [][]any) {

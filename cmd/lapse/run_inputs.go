@@ -10,12 +10,15 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// inputs are the paths that are read if none are named: those of the settings, and
-// the spool, whose open segments are hidden.
+// inputs are the paths that are read if none are named: those of the settings, the
+// spool, whose open segments are hidden, and what a failed run has left of the
+// standard input.
 func (i *installation) inputs() []string {
-	paths := i.settings.Inputs
-	if info, err := os.Stat(i.settings.SpoolDir()); err == nil && info.IsDir() {
-		paths = append(slices.Clip(paths), i.settings.SpoolDir())
+	paths := slices.Clip(i.settings.Inputs)
+	for _, dir := range []string{i.settings.SpoolDir(), i.stdinDir()} {
+		if info, err := os.Stat(dir); err == nil && info.IsDir() {
+			paths = append(paths, dir)
+		}
 	}
 	return paths
 }

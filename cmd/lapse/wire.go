@@ -20,8 +20,10 @@ import (
 	"github.com/facesoft/lapse/sinks/auditlog"
 	"github.com/facesoft/lapse/sinks/bucket"
 	"github.com/facesoft/lapse/sinks/clickhouse"
+	"github.com/facesoft/lapse/sinks/country"
 	"github.com/facesoft/lapse/sinks/engine"
 	"github.com/facesoft/lapse/sinks/filelock"
+	"github.com/facesoft/lapse/sinks/keyring"
 	"github.com/facesoft/lapse/sinks/spool"
 )
 
@@ -37,6 +39,9 @@ type installation struct {
 	copier   *jobs.AuditCopier
 	locks    filelock.Locks
 	buckets  map[string]sinks.Bucket
+	keys     sinks.Keyring     // nil where there are no pseudonyms
+	country  *country.Database // nil where none is set
+	stdin    string            // the file that holds the standard input; empty if it is not read
 	closers  []func() error
 }
 
@@ -81,6 +86,9 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 		i.closers = append(i.closers, opened.Close)
 		i.buckets[b.Name] = opened
 	}
+	if err := i.openDecoding(); err != nil {
+		return err
+	}
 	options, err := i.clickhouseOptions(ctx)
 	if err != nil {
 		return err
@@ -98,6 +106,28 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 		return err
 	}
 	return i.store.SweepStages(ctx)
+}
+
+// openDecoding opens what ingest uses beside the policy. There is a keyring if the
+// policy has pseudonyms, or had some.
+func (i *installation) openDecoding() error {
+	dir := filepath.Join(i.settings.DataDir, "keys")
+	if _, err := os.Stat(dir); err == nil || i.policy.Pseudonyms != nil {
+		keys, err := keyring.Open(dir)
+		if err != nil {
+			return err
+		}
+		i.keys = keys
+	}
+	if i.settings.CountryDatabase == "" {
+		return nil
+	}
+	var err error
+	if i.country, err = country.Open(i.settings.CountryDatabase); err != nil {
+		return usageError{err}
+	}
+	i.closers = append(i.closers, i.country.Close)
+	return nil
 }
 
 // clickhouseOptions says how to reach ClickHouse: the server that the settings
@@ -207,10 +237,14 @@ func (i *installation) runner(actor sinks.Actor, observe func(jobs.Event)) *jobs
 
 // ingest returns the job that reads the given paths.
 func (i *installation) ingest(paths []string, progress func(int64)) *jobs.Ingest {
-	return &jobs.Ingest{
+	job := &jobs.Ingest{
 		Policy: i.policy, Inputs: collected{bucket.NewFiles(paths...), i.settings.SpoolDir()}, Intake: i.store, Ledger: i.store,
-		Locks: i.locks, Progress: progress,
+		Locks: i.locks, Progress: progress, Keys: i.keys,
 	}
+	if i.country != nil {
+		job.Country = i.country.Country
+	}
+	return job
 }
 
 func (i *installation) anonymise() *jobs.Anonymise {
@@ -218,7 +252,7 @@ func (i *installation) anonymise() *jobs.Anonymise {
 }
 
 func (i *installation) purge() *jobs.Purge {
-	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Buckets: i.buckets, Locks: i.locks}
+	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys}
 }
 
 // version returns the version that the program was built from.

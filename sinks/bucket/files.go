@@ -14,8 +14,9 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// Files are input files on the local disk: single files, and folders with all
-// files below them. Hidden files and folders are passed over.
+// Files are input files on the local disk: single files, patterns (as of
+// path/filepath.Match), and folders with all files below them. Hidden files and
+// folders are passed over.
 type Files struct{ paths []string }
 
 var _ sinks.Inputs = (*Files)(nil)
@@ -26,7 +27,11 @@ func NewFiles(paths ...string) *Files { return &Files{paths} }
 // List implements sinks.Inputs. A file that is named twice is listed once.
 func (f *Files) List(ctx context.Context) ([]sinks.InputFile, error) {
 	var files []sinks.InputFile
-	for _, root := range f.paths {
+	roots, err := f.roots()
+	if err != nil {
+		return nil, err
+	}
+	for _, root := range roots {
 		err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
 			if err != nil {
 				return err
@@ -56,6 +61,27 @@ func (f *Files) List(ctx context.Context) ([]sinks.InputFile, error) {
 	}
 	slices.SortFunc(files, func(a, b sinks.InputFile) int { return strings.Compare(a.Path, b.Path) })
 	return slices.CompactFunc(files, func(a, b sinks.InputFile) bool { return a.Path == b.Path }), nil
+}
+
+// roots returns the paths, with those in place of a pattern that it stands for. What
+// is there under a pattern's own name is no pattern.
+func (f *Files) roots() ([]string, error) {
+	var roots []string
+	for _, path := range f.paths {
+		if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(path, "*?[") {
+			roots = append(roots, path)
+			continue
+		}
+		found, err := filepath.Glob(path)
+		if err != nil {
+			return nil, fmt.Errorf("list input: %s: %w", path, err)
+		}
+		if len(found) == 0 {
+			return nil, fmt.Errorf("list input: nothing is called %s", path)
+		}
+		roots = append(roots, found...)
+	}
+	return roots, nil
 }
 
 // Open implements sinks.Inputs. It gives no more of the file than there was when
