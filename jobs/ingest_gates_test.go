@@ -1,12 +1,15 @@
 package jobs_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
@@ -221,5 +224,31 @@ func TestBatchBodiesAreAccountedRecordByRecord(t *testing.T) {
 	got := total(s.ingest(end(8), s.write("bodies", []byte(content.String()))))
 	if want := (account{5 + 6*8001, 3, 1 + 6*8000, 0, 2 + 5}); got != want {
 		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+func TestLineOfAHundredMegabytesIsSetAside(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, config.Facesoft)
+	var content bytes.Buffer
+	z, err := zstd.NewWriter(&content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = fmt.Fprint(z, `{"type":"page","userId":"`)
+	for range 100 {
+		_, _ = z.Write(bytes.Repeat([]byte("x"), 1<<20))
+	}
+	_, _ = fmt.Fprintln(z, `"}`)
+	_, _ = fmt.Fprintln(z, `{"type":"page","timestamp":"2024-05-01T00:00:00Z"}`)
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := total(s.ingest(end(8), s.write("calls", content.Bytes()))), (account{2, 1, 1, 0, 0}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	row := s.query("SELECT reason, length(raw) FROM {control}.quarantine")[0]
+	if fmt.Sprint(row) != "[line_too_long 65536]" {
+		t.Errorf("set aside: %v", row)
 	}
 }

@@ -160,12 +160,19 @@ func (a *admission) tooYoung(f *fields, at time.Time) bool {
 	return false
 }
 
+// maxAgeLength is how long a number of years may be written.
+const maxAgeLength = 32
+
 // age reads a number of years, also if it is written as text.
 func age(f *fields, v *field) (years int, ok bool) {
 	if v.kind != number && v.kind != text {
 		return 0, false
 	}
-	n, err := strconv.ParseFloat(view(bytes.TrimSpace(f.text(v))), 64)
+	raw := bytes.TrimSpace(f.text(v))
+	if len(raw) > maxAgeLength {
+		return 0, false
+	}
+	n, err := strconv.ParseFloat(view(raw), 64)
 	return int(n), err == nil && 0 <= n && n < 1000
 }
 

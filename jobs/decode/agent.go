@@ -30,6 +30,7 @@ const (
 )
 
 func (m *agents) parse(s []byte) agent {
+	s = s[:min(len(s), maxAgentLength)] // the parser takes much longer for long ones
 	if a, ok := m.parsed[string(s)]; ok {
 		return a
 	}
@@ -46,9 +47,6 @@ func (m *agents) parse(s []byte) agent {
 		a.device = "desktop"
 	}
 	a.reduced = a.reduce()
-	if len(s) > maxAgentLength {
-		return a
-	}
 	if len(m.parsed) >= maxAgents {
 		clear(m.parsed)
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -84,9 +85,11 @@ datasets:
       - {name: user_agent, type: String, from: user_agent, field: c.f, identifies: nobody}
 `
 
+var parsed = sync.OnceValues(func() (*config.Policy, error) { return config.ParsePolicy("policy.yaml", []byte(policy)) })
+
 func decoder(t testing.TB, format config.InputFormat) *Decoder {
 	t.Helper()
-	p, err := config.ParsePolicy("policy.yaml", []byte(policy))
+	p, err := parsed()
 	if err != nil {
 		t.Fatal(err)
 	}

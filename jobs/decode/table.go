@@ -158,13 +158,20 @@ func appendBool(d *Decoder, c *column, _ time.Time) bool {
 	return true
 }
 
+// Numbers are not read beyond these lengths: an error of package strconv holds a copy
+// of what it could not read.
+const (
+	maxIntegerLength = len("-9223372036854775808")
+	maxNumberLength  = 1024
+)
+
 func appendInteger(d *Decoder, c *column, _ time.Time) bool {
 	f := c.value(d)
 	if f.kind == absent {
 		c.to.AppendDefault()
 		return true
 	}
-	if f.kind != number {
+	if f.kind != number || len(f.raw) > maxIntegerLength {
 		return false
 	}
 	if f.raw[0] == '-' {
@@ -189,7 +196,7 @@ func appendFloat(d *Decoder, c *column, _ time.Time) bool {
 		c.to.AppendDefault()
 		return true
 	}
-	if f.kind != number {
+	if f.kind != number || len(f.raw) > maxNumberLength {
 		return false
 	}
 	v, err := strconv.ParseFloat(view(f.raw), 64)

@@ -21,9 +21,15 @@ func instant(f *field) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// maxTimeLength is how long a time may be written.
+const maxTimeLength = 64
+
 // parseRFC3339 reads a date and time with zone, such as 2024-01-31T12:00:00.123Z.
 // The common form is read here; all else is left to the time package.
 func parseRFC3339(b []byte) (time.Time, bool) {
+	if len(b) > maxTimeLength {
+		return time.Time{}, false
+	}
 	if len(b) < len("2024-01-31T12:00:00Z") || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[len(b)-1] != 'Z' {
 		t, err := time.Parse(time.RFC3339Nano, string(b))
 		return t.UTC(), err == nil

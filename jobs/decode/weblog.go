@@ -172,6 +172,9 @@ func (l *logLine) request() bool {
 
 // parseLogTime reads 17/May/2015:10:05:03 +0000.
 func parseLogTime(b []byte) (time.Time, bool) {
+	if len(b) > maxTimeLength {
+		return time.Time{}, false
+	}
 	t, err := time.Parse("02/Jan/2006:15:04:05 -0700", string(b))
 	return t.UTC(), err == nil
 }
