@@ -47,7 +47,7 @@ func BenchmarkPurge(b *testing.B) {
 		var seconds [3][]float64 // of each client
 		var ofListed, ofOldest []float64
 		memory := 0.0
-		r := newBenchRounds(b, n)
+		r := newPurgeRounds(b, n)
 		for round := range rounds {
 			names := r.buckets(b, round)
 			clients := [3]func(){
@@ -85,17 +85,17 @@ func BenchmarkPurge(b *testing.B) {
 	}
 }
 
-// benchRounds prepares what each round purges: objects of two versions, in buckets that
+// purgeRounds prepares what each round purges: objects of two versions, in buckets that
 // are alike.
-type benchRounds struct {
+type purgeRounds struct {
 	g        *sinktest.Gateway
 	h        *house
 	template string
 	keys     []string
 }
 
-func newBenchRounds(b *testing.B, n int) *benchRounds {
-	r := &benchRounds{g: sinktest.StartGateway(b), h: newHouse(b, map[string]sinks.Bucket{}), keys: make([]string, n)}
+func newPurgeRounds(b *testing.B, n int) *purgeRounds {
+	r := &purgeRounds{g: sinktest.StartGateway(b), h: newHouse(b, map[string]sinks.Bucket{}), keys: make([]string, n)}
 	r.template = r.g.MakeBucket(b, true, false)
 	for i := range r.keys {
 		r.keys[i] = fmt.Sprintf("org-%02d/2024/%02d/img-%06d.jpg", i%20, i%12+1, i)
@@ -107,7 +107,7 @@ func newBenchRounds(b *testing.B, n int) *benchRounds {
 }
 
 // buckets returns three buckets with the objects; those of the last are registered.
-func (r *benchRounds) buckets(b *testing.B, round int) (names []string) {
+func (r *purgeRounds) buckets(b *testing.B, round int) (names []string) {
 	for range 3 {
 		name := r.g.MakeBucket(b, true, false)
 		r.g.Copy(b, r.template, name)
