@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -61,6 +62,13 @@ func (p *Policy) checkConsent(r *reporter, root place) {
 		checkClause(r, at, p.Consent.Clause)
 		if !known(choices, p.Consent.Undecided) {
 			r.fault(at.key("undecided"), "%q is not a choice; use %s", p.Consent.Undecided, join(choices))
+		}
+		for _, category := range slices.Sorted(maps.Keys(p.Consent.From)) {
+			from := at.key("from").key(category)
+			if !slices.Contains(categories, category) {
+				r.fault(from, "no purpose rests on the category %q", category)
+			}
+			checkPaths(r, from, p.Consent.From[category])
 		}
 	}
 }

@@ -13,6 +13,20 @@ type ConsentRule struct {
 	// Undecided says what holds where neither the record nor the consent ledger has
 	// a decision about a category: take, or refuse.
 	Undecided Choice `yaml:"undecided"`
+	// From names, for a category, further fields of records that carry the decision
+	// about it, such as traits.marketing. A record that says several things does not
+	// consent.
+	From map[string]StringList `yaml:"from,omitempty"`
+}
+
+// Fields returns the fields with the decision about a category: the consent object
+// of the Segment specification, and those that the policy adds.
+func (c *ConsentRule) Fields(category string) []string {
+	fields := []string{"context.consent.categoryPreferences." + category}
+	if c == nil {
+		return fields
+	}
+	return append(fields, c.From[category]...)
 }
 
 // Choice is what to do with a record.

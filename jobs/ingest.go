@@ -155,7 +155,7 @@ func (j *Ingest) source(ctx context.Context, in Session, s Step) (Outcome, error
 	}
 	var counts map[sinks.Count]uint64
 	if err == nil {
-		if counts, err = j.read(ctx, file, &record); err != nil {
+		if counts, err = j.read(ctx, file, &record, found); err != nil {
 			record.Days = nil
 		}
 	}
@@ -208,8 +208,9 @@ func (j *Ingest) abandon(ctx context.Context, s Step, record sinks.Source) (Outc
 }
 
 // read reads a file from start to end and accounts for every record: by day in the
-// source's record, and as a whole, with the reasons of refusals, in the result.
-func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.Source) (map[sinks.Count]uint64, error) {
+// source's record, and as a whole, with the reasons of refusals, in the result. Again
+// says that rows of it may be stored already.
+func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.Source, again bool) (map[sinks.Count]uint64, error) {
 	raw, err := j.Inputs.Open(ctx, file)
 	if err != nil {
 		return nil, err
@@ -238,6 +239,7 @@ func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.S
 	if err != nil {
 		return nil, err
 	}
+	reader.again = again
 	if err := reader.all(ctx); err != nil {
 		return nil, err
 	}
@@ -250,7 +252,11 @@ func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.S
 	record.Days = reader.account.days()
 	j.note(reader.decoder.Unwanted())
 	counts := total(record.Days)
-	maps.Copy(counts, reader.refused)
+	for reason, n := range reader.refused {
+		if n > 0 {
+			counts[reason] = n
+		}
+	}
 	return counts, reader.check(ctx)
 }
 

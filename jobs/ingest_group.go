@@ -32,15 +32,16 @@ func (g *group) store(ctx context.Context, o *outlet) {
 		o.leaving = o.rows.Clone()
 	}
 	o.rows.Swap(o.leaving)
+	admitted := o.admitted
 	g.working.Go(func() error {
 		defer o.leaving.Reset()
-		return g.insert(ctx, o.leaving)
+		return g.insert(ctx, o.leaving, admitted)
 	})
 }
 
 // insert stores a block, each row in the open batch of its day. Nothing is sealed in
 // between.
-func (g *group) insert(ctx context.Context, b *sinks.Block) error {
+func (g *group) insert(ctx context.Context, b *sinks.Block, admitted sinks.ID) error {
 	r := g.reader
 	unlock, err := r.Locks.RLock(ctx, sealLock(b.Dataset))
 	if err != nil {
@@ -59,9 +60,10 @@ func (g *group) insert(ctx context.Context, b *sinks.Block) error {
 	for _, day := range b.Days {
 		b.Batches = append(b.Batches, open[day])
 	}
-	// The token stands for this place in this source. It holds no content, because
+	// The token stands for this place in this source, and for the records there that
+	// were admitted, which a decision about consent can change between two runs.
 	// ClickHouse looks at nothing else: what it has under the token stays.
-	token := sinks.HashID(r.digest.String(), b.Dataset, fmt.Sprint(g.index), fmt.Sprint(highest))
+	token := sinks.HashID(r.digest.String(), b.Dataset, fmt.Sprint(g.index), fmt.Sprint(highest), admitted.String())
 	sinks.Failpoint("ingest.insert")
 	return r.Intake.Insert(ctx, b, token)
 }

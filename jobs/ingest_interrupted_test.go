@@ -27,7 +27,11 @@ func (s *site) interrupted(asOf time.Time, statement string, nth int, paths ...s
 			}
 		}
 	})
-	if _, err := w.run(ctx, w.ingestJob(paths...), asOf); !errors.Is(err, context.Canceled) {
+	job := w.ingestJob(paths...)
+	if s.policy.Consent != nil {
+		job.Gate = s.gate(100)
+	}
+	if _, err := w.run(ctx, job, asOf); !errors.Is(err, context.Canceled) {
 		s.Fatalf("the run was not interrupted: %v", err)
 	}
 	if n := s.count("SELECT count() FROM {control}.sources FINAL WHERE NOT dated AND state = 'pending'"); n != 1 {

@@ -15,6 +15,7 @@ type outlet struct {
 	suspects *sinks.Block // those of which the store may hold a copy
 	leaving  *sinks.Block // of the group before, on their way to the store
 	stored   dayCounts
+	admitted sinks.ID // stands for the records of the current group, duplicates among them
 
 	covered sinks.Day // the day that the filter was last found to cover, plus 1
 	flags   []bool
@@ -31,6 +32,7 @@ func (o *outlet) quarantines() bool { return o == o.reader.quarantine }
 // settle decides for each row of the group whether it is a duplicate. What is left
 // in rows is to be stored.
 func (o *outlet) settle(ctx context.Context) error {
+	o.admitted = sinks.CombineIDs(o.rows.Records)
 	if o.rows.Rows() == 0 {
 		return nil
 	}

@@ -36,6 +36,8 @@ type sourceReader struct {
 	refused    map[sinks.Count]uint64 // by reason
 	outlets    []*outlet              // one for each of the decoder's datasets, and the quarantine
 	quarantine *outlet
+	again      bool // rows of the source may be stored already
+	revoked    map[*outlet][]revokedRecord
 
 	each     func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
 	previous *group                                                    // is being stored while the current one is read
@@ -50,7 +52,7 @@ func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sou
 	if err != nil {
 		return nil, err
 	}
-	r := &sourceReader{Ingest: j, now: now, in: in, decoder: d, digest: digest, source: digest.Bits(), refused: map[sinks.Count]uint64{}}
+	r := &sourceReader{Ingest: j, now: now, in: in, decoder: d, digest: digest, source: digest.Bits(), refused: map[sinks.Count]uint64{}, revoked: map[*outlet][]revokedRecord{}}
 	for _, b := range d.Blocks() {
 		b.Source = r.source
 		r.outlets = append(r.outlets, newOutlet(r, b))
@@ -85,7 +87,7 @@ func newQuarantineBlock(source uint64) *sinks.Block {
 func (r *sourceReader) all(ctx context.Context) error {
 	for index, more := 0, true; more; index++ {
 		var err error
-		more, err = r.readGroup()
+		more, err = r.readGroup(ctx)
 		if err == nil {
 			err = r.settle(ctx)
 		}
@@ -99,7 +101,17 @@ func (r *sourceReader) all(ctx context.Context) error {
 }
 
 // readGroup reads the lines of the next group.
-func (r *sourceReader) readGroup() (more bool, err error) {
+func (r *sourceReader) readGroup(ctx context.Context) (more bool, err error) {
+	if r.Gate != nil {
+		if err := r.Gate.Learn(ctx); err != nil {
+			return false, err
+		}
+		defer func() {
+			if err == nil {
+				err = r.Gate.Settle(ctx)
+			}
+		}()
+	}
 	r.records, r.bytes = 0, 0
 	for r.records < groupRecords && r.bytes < groupBytes {
 		l, err := r.in.next()
@@ -117,6 +129,9 @@ func (r *sourceReader) readGroup() (more bool, err error) {
 
 // settle finds the duplicates in the group that has been read.
 func (r *sourceReader) settle(ctx context.Context) error {
+	if err := r.settleRevoked(ctx); err != nil {
+		return err
+	}
 	for _, o := range r.outlets {
 		if err := o.settle(ctx); err != nil {
 			return err
@@ -168,6 +183,10 @@ func (r *sourceReader) takeRecord(record []byte, from decode.Origin, fate decode
 	case fate.Reason.Refused():
 		d.Refused++
 		r.refused[refusals[fate.Reason]]++
+		if r.again && fate.Reason.Revocable() {
+			o := r.outlets[fate.Block]
+			r.revoked[o] = append(r.revoked[o], revokedRecord{fate, from.Position})
+		}
 	default:
 		r.setAside(record, fate, from)
 	}

@@ -114,6 +114,7 @@ const (
 	JobIngest    JobKind = "ingest"
 	JobAnonymise JobKind = "anonymise"
 	JobPurge     JobKind = "purge"
+	JobConsent   JobKind = "consent"
 	JobAudit     JobKind = "audit" // the log itself: years and keys
 )
 
@@ -122,17 +123,19 @@ type Action string
 
 // The actions.
 const (
-	ActionRun            Action = "run"             // a whole run of a job
-	ActionIngestSource   Action = "ingest_source"   // take one input file into the personal tables
-	ActionAnonymise      Action = "anonymise"       // publish one partition anonymised, drop its personal rows
-	ActionErasePartition Action = "erase_partition" // drop one personal partition without publishing it
-	ActionEraseSubjects  Action = "erase_subjects"  // delete the rows of the subjects whose window has passed
-	ActionPurgeItem      Action = "purge_item"      // delete one training item with its derivatives
-	ActionForgetItems    Action = "forget_items"    // delete the register rows of purged training items
-	ActionDestroyKey     Action = "destroy_key"     // destroy the key of the pseudonyms of a period of event time
-	ActionRotateKey      Action = "rotate_key"      // the log's next checkpoints are signed by NewKey
-	ActionCloseYear      Action = "close_year"      // nothing follows in this year's log
-	ActionOpenYear       Action = "open_year"       // the first entry of a year's log; see Continues
+	ActionRun            Action = "run"              // a whole run of a job
+	ActionIngestSource   Action = "ingest_source"    // take one input file into the personal tables
+	ActionAnonymise      Action = "anonymise"        // publish one partition anonymised, drop its personal rows
+	ActionErasePartition Action = "erase_partition"  // drop one personal partition without publishing it
+	ActionEraseSubjects  Action = "erase_subjects"   // delete the rows of the subjects whose window has passed
+	ActionPurgeItem      Action = "purge_item"       // delete one training item with its derivatives
+	ActionForgetItems    Action = "forget_items"     // delete the register rows of purged training items
+	ActionDestroyKey     Action = "destroy_key"      // destroy the key of the pseudonyms of a period of event time
+	ActionRecordConsent  Action = "record_consent"   // enter decisions to consent in the consent ledger
+	ActionWithdraw       Action = "withdraw_consent" // enter decisions against it
+	ActionRotateKey      Action = "rotate_key"       // the log's next checkpoints are signed by NewKey
+	ActionCloseYear      Action = "close_year"       // nothing follows in this year's log
+	ActionOpenYear       Action = "open_year"        // the first entry of a year's log; see Continues
 )
 
 // Result is how an outcome ended.
@@ -209,6 +212,11 @@ const (
 	CountSteps       Count = "steps"
 	CountFailed      Count = "failed"
 )
+
+// RefusalCounts are the counts of what was refused, by reason.
+var RefusalCounts = []Count{
+	CountRefusedPurpose, CountRefusedConsent, CountRefusedAge, CountRefusedRegion, CountRefusedErased, CountRefusedLate,
+}
 
 // ErrorClass says what kind of failure an outcome met, without its text.
 type ErrorClass string

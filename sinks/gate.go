@@ -1,6 +1,9 @@
 package sinks
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Decision is what is known of somebody's choice about a category of purposes.
 type Decision uint8
@@ -20,7 +23,7 @@ type Candidate struct {
 	// order and as the record has them, before any of them becomes a pseudonym. A
 	// text that the record does not have is empty.
 	Identifiers [][]byte
-	// At is the record's event time, UTC.
+	// At is the record's event time, UTC, and not later than the time of reading.
 	At time.Time
 	// Decisions are those of the record itself, in the order of
 	// Policy.ConsentCategories. Admit may change them, for example because the person
@@ -35,19 +38,10 @@ type Gate interface {
 	// Admit reports whether the record may be held; if not, it is refused as one of
 	// an erased person and leaves nothing behind.
 	Admit(c *Candidate) bool
-}
-
-// Gates are several gates in a row: a record passes if it passes all.
-type Gates []Gate
-
-var _ Gate = Gates(nil)
-
-// Admit implements Gate.
-func (g Gates) Admit(c *Candidate) bool {
-	for _, gate := range g {
-		if !gate.Admit(c) {
-			return false
-		}
-	}
-	return true
+	// Learn takes over what has been decided meanwhile. It is called before each group
+	// of records.
+	Learn(ctx context.Context) error
+	// Settle makes durable what the records of a group said. It is called before they
+	// are stored, which they may be only if it succeeds.
+	Settle(ctx context.Context) error
 }

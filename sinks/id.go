@@ -34,6 +34,19 @@ func HashID(parts ...string) ID {
 	return id
 }
 
+// CombineIDs returns what stands for a set of digests, whatever their order: their
+// sum in two halves (an incremental hash of multisets, Clarke et al. 2003).
+func CombineIDs(ids []ID) (sum ID) {
+	var high, low uint64
+	for i := range ids {
+		high += binary.BigEndian.Uint64(ids[i][:8])
+		low += binary.BigEndian.Uint64(ids[i][8:])
+	}
+	binary.BigEndian.PutUint64(sum[:8], high)
+	binary.BigEndian.PutUint64(sum[8:], low)
+	return sum
+}
+
 // IsZero reports whether id is unset.
 func (id ID) IsZero() bool { return id == ID{} }
 

@@ -8,6 +8,10 @@ import (
 // PseudonymKey is the secret of the pseudonyms of one period.
 type PseudonymKey [32]byte
 
+// LedgerKey is the secret by which a ledger about people knows an identifier again
+// without holding it; see SubjectKey.
+type LedgerKey [32]byte
+
 // KeyUnit is the length of a period with one key, in the notation of ISO 8601.
 type KeyUnit string
 

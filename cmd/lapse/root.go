@@ -88,7 +88,7 @@ Exit codes:
 	_ = root.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.serveCommand(), a.planCommand(), a.statusCommand(), a.queryCommand(),
-		a.auditCommand(), a.policyCommand(), a.demoCommand(), a.engineCommand(), a.versionCommand(),
+		a.auditCommand(), a.policyCommand(), a.consentCommand(), a.demoCommand(), a.engineCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -203,7 +203,10 @@ func (i *installation) job(ctx context.Context, f runFlags, kind sinks.JobKind, 
 		for _, f := range files {
 			total += f.Bytes
 		}
-		job := i.ingest(paths, m.read(2*total)) // once to know it, once to take it in
+		job, err := i.ingest(ctx, paths, m.read(2*total)) // once to know it, once to take it in
+		if err != nil {
+			return nil, err
+		}
 		job.Format = format
 		return job, nil
 	case sinks.JobAnonymise:
@@ -260,8 +263,27 @@ func (a *app) printReport(r *jobs.Report) error {
 		headings, rows = purgeRows(r)
 	}
 	a.printTable(headings, rows)
+	a.printRefused(r)
 	a.printUnwanted(r)
 	return nil
+}
+
+// printRefused says how many records were refused, and why.
+func (a *app) printRefused(r *jobs.Report) {
+	var reasons []string
+	for _, reason := range sinks.RefusalCounts {
+		n := uint64(0)
+		for _, o := range r.Outcomes {
+			n += o.Counts[reason]
+		}
+		if n > 0 {
+			words := strings.ReplaceAll(strings.TrimPrefix(string(reason), "refused_"), "_", " ")
+			reasons = append(reasons, fmt.Sprintf("%s (%v)", words, show(n)))
+		}
+	}
+	if len(reasons) > 0 {
+		a.say("refused: %s", strings.Join(reasons, ", "))
+	}
 }
 
 // namesShown is how many fields that were dropped are told to a person.

@@ -39,7 +39,7 @@ type installation struct {
 	copier   *jobs.AuditCopier
 	locks    filelock.Locks
 	buckets  map[string]sinks.Bucket
-	keys     sinks.Keyring     // nil where there are no pseudonyms
+	keys     *keyring.Folder
 	country  *country.Database // nil where none is set
 	stdin    string            // the file that holds the standard input; empty if it is not read
 	closers  []func() error
@@ -108,21 +108,14 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 	return i.store.SweepStages(ctx)
 }
 
-// openDecoding opens what ingest uses beside the policy. There is a keyring if the
-// policy has pseudonyms, or had some.
-func (i *installation) openDecoding() error {
-	dir := filepath.Join(i.settings.DataDir, "keys")
-	if _, err := os.Stat(dir); err == nil || i.policy.Pseudonyms != nil {
-		keys, err := keyring.Open(dir)
-		if err != nil {
-			return err
-		}
-		i.keys = keys
+// openDecoding opens what ingest uses beside the policy.
+func (i *installation) openDecoding() (err error) {
+	if i.keys, err = keyring.Open(filepath.Join(i.settings.DataDir, "keys")); err != nil {
+		return err
 	}
 	if i.settings.CountryDatabase == "" {
 		return nil
 	}
-	var err error
 	if i.country, err = country.Open(i.settings.CountryDatabase); err != nil {
 		return usageError{err}
 	}
@@ -236,16 +229,40 @@ func (i *installation) runner(actor sinks.Actor, observe func(jobs.Event)) *jobs
 }
 
 // ingest returns the job that reads the given paths.
-func (i *installation) ingest(paths []string, progress func(int64)) *jobs.Ingest {
+func (i *installation) ingest(ctx context.Context, paths []string, progress func(int64)) (*jobs.Ingest, error) {
+	gate, err := i.gate(ctx)
+	if err != nil {
+		return nil, err
+	}
 	job := &jobs.Ingest{
 		Policy: i.policy, Inputs: collected{bucket.NewFiles(paths...), i.settings.SpoolDir()}, Intake: i.store, Ledger: i.store,
-		Locks: i.locks, Progress: progress, Keys: i.keys,
+		Locks: i.locks, Progress: progress, Keys: i.keys, Gate: gate,
 	}
 	if i.country != nil {
 		job.Country = i.country.Country
 	}
-	return job
+	return job, nil
 }
+
+// gate returns what decides about records by what people have decided. It lives as
+// long as ctx.
+func (i *installation) gate(ctx context.Context) (*jobs.Gate, error) {
+	var keys jobs.GateKeys
+	var err error
+	if keys.Consents, err = i.keys.Secret(consentLedger); err != nil {
+		return nil, err
+	}
+	if keys.Erasures, err = i.keys.Secret(erasureLedger); err != nil {
+		return nil, err
+	}
+	return jobs.NewGate(ctx, i.policy, i.store, i.store, keys)
+}
+
+// The ledgers' names in the keyring.
+const (
+	consentLedger = "consents"
+	erasureLedger = "erasures"
+)
 
 func (i *installation) anonymise() *jobs.Anonymise {
 	return &jobs.Anonymise{Policy: i.policy, Personal: i.store, Publish: i.store, Locks: i.locks}

@@ -16,8 +16,8 @@ import (
 type admission struct {
 	gate sinks.Gate
 
-	// Consent: for each category of the policy, the slot of the record's own choice.
-	choices   []int
+	// Consent: for each category of the policy, the slots of the record's own choice.
+	choices   [][]int
 	decisions []sinks.Decision
 	undecided sinks.Decision // what counts where nobody has decided
 
@@ -44,7 +44,7 @@ func (d *Decoder) compileAdmission(p *config.Policy, gate sinks.Gate, slot func(
 	a := &d.admission
 	a.gate = gate
 	for _, category := range p.ConsentCategories() {
-		a.choices = append(a.choices, slot("context.consent.categoryPreferences."+category))
+		a.choices = append(a.choices, slotsOf(p.Consent.Fields(category), slot))
 	}
 	a.decisions = make([]sinks.Decision, len(a.choices))
 	if a.undecided = sinks.Denied; p.Consent != nil && p.Consent.Undecided == config.Take {
@@ -78,18 +78,8 @@ func (a *admission) admit(d *Decoder, t *table, at time.Time) (consents, Reason)
 	if len(a.countries) > 0 && a.excluded(&d.fields) {
 		return 0, ExcludedRegion
 	}
-	for i, slot := range a.choices {
-		a.decisions[i] = sinks.Undecided
-		if slot == noSlot {
-			continue
-		}
-		switch d.fields.at(slot).kind {
-		case absent:
-		case truth:
-			a.decisions[i] = sinks.Granted
-		default: // what is no clear consent is none
-			a.decisions[i] = sinks.Denied
-		}
+	for i, slots := range a.choices {
+		a.decisions[i] = choice(&d.fields, slots)
 	}
 	if a.gate != nil && !a.gate.Admit(a.describe(d, t, at)) {
 		return 0, Erased
@@ -99,6 +89,24 @@ func (a *admission) admit(d *Decoder, t *table, at time.Time) (consents, Reason)
 		return 0, NoConsent
 	}
 	return given, Stored
+}
+
+// choice returns what a record itself says about a category. Where it says several
+// things, what is no clear consent is none.
+func choice(f *fields, slots []int) sinks.Decision {
+	decision := sinks.Undecided
+	for _, slot := range slots {
+		switch f.at(slot).kind {
+		case absent:
+		case truth:
+			if decision == sinks.Undecided {
+				decision = sinks.Granted
+			}
+		default:
+			decision = sinks.Denied
+		}
+	}
+	return decision
 }
 
 // given returns the categories that are consented to.

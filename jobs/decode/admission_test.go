@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -205,10 +206,13 @@ func (g *gate) Admit(c *sinks.Candidate) bool {
 	return true
 }
 
+func (g *gate) Learn(context.Context) error  { return nil }
+func (g *gate) Settle(context.Context) error { return nil }
+
 func TestGateHasTheLastWord(t *testing.T) {
 	t.Parallel()
 	g := &gate{erased: map[string]bool{"erased": true}, denies: map[string]bool{"withdrew": true}, grants: map[string]bool{"agreed": true}}
-	d := gated(t, config.Refuse, Resources{Gate: sinks.Gates{g, sinks.Gates{}}})
+	d := gated(t, config.Refuse, Resources{Gate: g})
 	for user, want := range map[string]Reason{"erased": Erased, "withdrew": NoConsent, "agreed": Stored, "nobody": NoConsent} {
 		line := fmt.Sprintf(`{"type":"page","userId":%q,"timestamp":"2024-05-01T00:00:00Z"}`, user)
 		if fate := d.Decode([]byte(line), Origin{Now: now}); fate.Reason != want {

@@ -52,6 +52,10 @@ func (r Reason) Refused() bool {
 	return false
 }
 
+// Revocable reports whether r follows from what somebody has decided, so that the
+// same record may have been taken before.
+func (r Reason) Revocable() bool { return r == NoConsent || r == Erased }
+
 // FutureTolerance is how far a record's time may lie ahead of the time of
 // reading, for clocks that are a little off.
 const FutureTolerance = 24 * time.Hour
@@ -72,7 +76,8 @@ type Origin struct {
 type Fate struct {
 	Reason Reason
 	Field  string    // the column of a wrong type
-	Block  int       // index into Blocks, if stored
+	Block  int       // index into Blocks, if stored or refused by a decision about the person
+	Record sinks.ID  // its identity, if it was refused by such a decision
 	Day    sinks.Day // UTC day of the event, if Dated
 	Dated  bool
 }
@@ -194,6 +199,9 @@ func (d *Decoder) Decode(record []byte, from Origin) Fate {
 	t := &d.tables[i]
 	d.given, fate.Reason = d.admission.admit(d, t, decidedAt(at, fate.Dated, from))
 	if fate.Reason != Stored {
+		if fate.Block = i; fate.Reason.Revocable() {
+			fate.Record = d.identity(record, from)
+		}
 		return fate
 	}
 	if reason = past(reason, at, from.Now); reason != Stored {
@@ -220,7 +228,7 @@ func (d *Decoder) Decode(record []byte, from Origin) Fate {
 
 // decidedAt returns the time for which it is decided whether a record may be held.
 func decidedAt(at time.Time, dated bool, from Origin) time.Time {
-	if dated {
+	if dated && at.Before(from.Now) {
 		return at
 	}
 	return from.Now

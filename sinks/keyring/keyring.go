@@ -1,4 +1,5 @@
-// Package keyring keeps the keys of pseudonyms in a folder, one file a period.
+// Package keyring keeps the keys of pseudonyms and of the ledgers about people in a
+// folder: one file a period, one file a ledger.
 //
 // It promises that a key is durable before it is used for the first time, that all
 // processes on the folder use the same one, that only the folder's owner can read
@@ -43,51 +44,65 @@ func Open(dir string) (*Folder, error) {
 
 // Key implements sinks.Keyring.
 func (f *Folder) Key(p sinks.KeyPeriod) (sinks.PseudonymKey, error) {
+	key, err := f.named(p.String())
+	return sinks.PseudonymKey(key), err
+}
+
+// Secret returns the key of a ledger, which is made if there is none. It is durable
+// when Secret returns.
+func (f *Folder) Secret(ledger string) (sinks.LedgerKey, error) {
+	key, err := f.named("ledger-" + ledger)
+	return sinks.LedgerKey(key), err
+}
+
+type key [32]byte
+
+func (f *Folder) named(name string) (key, error) {
 	for {
-		key, err := f.read(p)
+		key, err := f.read(name)
 		if !errors.Is(err, fs.ErrNotExist) {
 			return key, err
 		}
-		if err := f.make(p); err != nil && !errors.Is(err, fs.ErrExist) { // somebody was faster
-			return key, fmt.Errorf("make the key of %s: %w", p, err)
+		if err := f.make(name); err != nil && !errors.Is(err, fs.ErrExist) { // somebody was faster
+			return key, fmt.Errorf("make the key of %s: %w", name, err)
 		}
 	}
 }
 
-func (f *Folder) read(p sinks.KeyPeriod) (key sinks.PseudonymKey, err error) {
+func (f *Folder) read(p string) (k key, err error) {
 	path := f.path(p)
 	info, err := os.Stat(path)
 	if err != nil {
-		return key, fmt.Errorf("read the key of %s: %w", p, err)
+		return k, fmt.Errorf("read the key of %s: %w", p, err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return key, fmt.Errorf("read the key of %s: others can read %s (mode %04o); run 'chmod 600' on it", p, path, info.Mode().Perm())
+		return k, fmt.Errorf("read the key of %s: others can read %s (mode %04o); run 'chmod 600' on it", p, path, info.Mode().Perm())
 	}
 	raw, err := os.ReadFile(path)
 	if err != nil {
-		return key, fmt.Errorf("read the key of %s: %w", p, err)
+		return k, fmt.Errorf("read the key of %s: %w", p, err)
 	}
-	if len(raw) != len(key) || sinks.PseudonymKey(raw) == key {
-		return key, fmt.Errorf("read the key of %s: %s is damaged or was being destroyed; remove it, and records of that time get other pseudonyms from now on", p, path)
+	if len(raw) != len(k) || key(raw) == k {
+		return k, fmt.Errorf("read the key of %s: %s is damaged or was being destroyed; remove it, and what was made with it is not known again", p, path)
 	}
-	return sinks.PseudonymKey(raw), nil
+	return key(raw), nil
 }
 
 // make makes a key under another name and gives it its own when it is durable, so
 // that nobody ever reads half of one.
-func (f *Folder) make(p sinks.KeyPeriod) error {
-	var key sinks.PseudonymKey
-	_, _ = rand.Read(key[:]) // never fails; it ends the program instead
+func (f *Folder) make(name string) error {
+	var k key
+	_, _ = rand.Read(k[:]) // never fails; it ends the program instead
 	file, err := os.CreateTemp(f.dir, ".new-")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name()) //nolint:errcheck // what is left is no key
-	_, err = file.Write(key[:])
+	_, err = file.Write(k[:])
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(file.Name(), f.path(p)); err != nil { // not if there is one
+	if err := os.Link(file.Name(), f.path(name)); err != nil { // not if there is one
 		return err
 	}
 	return f.sync()
@@ -119,24 +134,24 @@ func (f *Folder) Periods() ([]sinks.KeyPeriod, error) {
 
 // Destroy implements sinks.Keyring.
 func (f *Folder) Destroy(p sinks.KeyPeriod) error {
-	file, err := os.OpenFile(f.path(p), os.O_WRONLY, 0)
+	file, err := os.OpenFile(f.path(p.String()), os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return fmt.Errorf("destroy the key of %s: %w", p, err)
 	}
-	_, err = file.WriteAt(make([]byte, len(sinks.PseudonymKey{})), 0)
+	_, err = file.WriteAt(make([]byte, len(key{})), 0)
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("destroy the key of %s: %w", p, err)
 	}
-	if err := os.Remove(f.path(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(f.path(p.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("destroy the key of %s: %w", p, err)
 	}
 	return f.sync()
 }
 
-func (f *Folder) path(p sinks.KeyPeriod) string { return filepath.Join(f.dir, p.String()+".key") }
+func (f *Folder) path(name string) string { return filepath.Join(f.dir, name+".key") }
 
 func (f *Folder) sync() error {
 	dir, err := os.Open(f.dir)

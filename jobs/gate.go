@@ -1,0 +1,249 @@
+package jobs
+
+import (
+	"context"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Gate decides about records by what the ledgers know of people: who was erased, and
+// who has consented to what. The latest decision wins, wherever it was made; what a
+// record itself says is entered in the consent ledger.
+//
+// It holds the ledgers in memory, up to a bound; of what does not fit it asks one by
+// one.
+type Gate struct {
+	consents   sinks.ConsentLedger
+	erasures   sinks.ErasureLedger
+	categories []string
+	columns    map[string][]string // the subject columns, by dataset
+
+	consentKeys, erasureKeys *SubjectKeys
+	decided                  *memory // by subject and category: when, and what
+	erased                   *memory // by subject: until when
+	said                     []sinks.ConsentDecision
+	latest                   []decision // of the record in hand, by category
+	err                      error      // of a ledger that was asked about somebody
+	ctx                      context.Context
+}
+
+var _ sinks.Gate = (*Gate)(nil)
+
+// GateKeys are the secrets of the ledgers.
+type GateKeys struct{ Consents, Erasures sinks.LedgerKey }
+
+// NewGate returns a gate that has learned what the ledgers hold. It asks them in ctx,
+// and lives no longer.
+func NewGate(ctx context.Context, p *config.Policy, consents sinks.ConsentLedger, erasures sinks.ErasureLedger, keys GateKeys) (*Gate, error) {
+	g := &Gate{
+		consents: consents, erasures: erasures, categories: p.ConsentCategories(), columns: map[string][]string{},
+		consentKeys: NewSubjectKeys(keys.Consents), erasureKeys: NewSubjectKeys(keys.Erasures),
+		decided: newMemory(), erased: newMemory(), ctx: ctx,
+	}
+	g.latest = make([]decision, len(g.categories))
+	for i := range p.Datasets {
+		g.columns[p.Datasets[i].Name] = p.Datasets[i].Subject
+	}
+	return g, g.Learn(ctx)
+}
+
+// Admit implements sinks.Gate.
+func (g *Gate) Admit(c *sinks.Candidate) bool {
+	columns := g.columns[c.Dataset]
+	for i, column := range columns {
+		if !g.erased.empty() && len(c.Identifiers[i]) > 0 && g.isErased(g.erasureKeys.Of(column, c.Identifiers[i]), c.At) {
+			return false
+		}
+	}
+	if len(g.categories) == 0 || g.decided.empty() && !says(c.Decisions) {
+		return true
+	}
+	strongest := true
+	own := decision{at: c.At.UnixMilli()}
+	latest := g.latest
+	clear(latest)
+	for i, column := range columns {
+		if len(c.Identifiers[i]) == 0 {
+			continue
+		}
+		subject := g.consentKeys.Of(column, c.Identifiers[i])
+		for n := range g.categories {
+			known := g.decision(subject, n)
+			if own.what = c.Decisions[n]; strongest && own.what != sinks.Undecided && own.after(known) {
+				g.enter(subject, n, own)
+				known = own
+			}
+			if known.after(latest[n]) {
+				latest[n] = known
+			}
+		}
+		strongest = false
+	}
+	for n := range c.Decisions {
+		own.what = c.Decisions[n]
+		if own.what == sinks.Undecided || own.what == sinks.Granted && latest[n].after(own) {
+			c.Decisions[n] = latest[n].what
+		}
+	}
+	return true
+}
+
+// says reports whether a record itself decides anything.
+func says(decisions []sinks.Decision) bool {
+	for _, d := range decisions {
+		if d != sinks.Undecided {
+			return true
+		}
+	}
+	return false
+}
+
+// decision is what somebody has decided about a category, and when (milliseconds of
+// Unix time).
+type decision struct {
+	what sinks.Decision
+	at   int64
+}
+
+// after reports whether d counts and not e: it is later and says something else, or
+// e says nothing. Of two at one instant the refusal counts.
+func (d decision) after(e decision) bool {
+	switch {
+	case d.what == sinks.Undecided || d.what == e.what:
+		return false
+	case e.what == sinks.Undecided:
+		return true
+	}
+	return d.at > e.at || d.at == e.at && d.what == sinks.Denied
+}
+
+// A decision is remembered as its time with a bit for what it says.
+func (d decision) pack() int64 {
+	p := d.at << 1
+	if d.what == sinks.Granted {
+		p |= 1
+	}
+	return p
+}
+
+func unpack(p int64) decision {
+	if p&1 == 1 {
+		return decision{sinks.Granted, p >> 1}
+	}
+	return decision{sinks.Denied, p >> 1}
+}
+
+func (g *Gate) decision(subject sinks.SubjectKey, category int) decision {
+	key := memoryKey(subject, category)
+	if p, ok := g.decided.get(key); ok {
+		if p == nothing {
+			return decision{}
+		}
+		return unpack(p)
+	}
+	if g.decided.complete {
+		return decision{}
+	}
+	g.askConsents(subject)
+	if p, ok := g.decided.get(key); ok && p != nothing {
+		return unpack(p)
+	}
+	return decision{}
+}
+
+// askConsents learns what one subject has decided. Everything the records have said
+// is entered before, because the memory may forget it.
+func (g *Gate) askConsents(subject sinks.SubjectKey) {
+	g.fail(g.record(g.ctx))
+	for n := range g.categories {
+		g.decided.put(memoryKey(subject, n), nothing)
+	}
+	history, err := g.consents.ConsentsOf(g.ctx, []sinks.SubjectKey{subject})
+	g.fail(err)
+	for _, d := range history {
+		g.remember(d, true)
+	}
+}
+
+// enter notes a decision that a record carries.
+func (g *Gate) enter(subject sinks.SubjectKey, category int, d decision) {
+	g.decided.put(memoryKey(subject, category), d.pack())
+	g.said = append(g.said, sinks.ConsentDecision{
+		Subject: subject, Category: g.categories[category], Granted: d.what == sinks.Granted,
+		At: time.UnixMilli(d.at).UTC(), Origin: sinks.ConsentInRecord,
+	})
+}
+
+// remember takes over a decision of the ledger, if it is later than what is known.
+// Unless that is complete, it says nothing about somebody of whom nothing is known.
+func (g *Gate) remember(d sinks.ConsentDecision, complete bool) {
+	for n, category := range g.categories {
+		if category != d.Category {
+			continue
+		}
+		key, learned := memoryKey(d.Subject, n), decision{sinks.Denied, d.At.UnixMilli()}
+		if d.Granted {
+			learned.what = sinks.Granted
+		}
+		switch p, ok := g.decided.get(key); {
+		case !ok && !complete: // it is asked for when it is needed
+		case !ok || p == nothing || learned.after(unpack(p)):
+			g.decided.put(key, learned.pack())
+		}
+	}
+}
+
+func (g *Gate) isErased(subject sinks.SubjectKey, at time.Time) bool {
+	key := memoryKey(subject, 0)
+	until, ok := g.erased.get(key)
+	if !ok && !g.erased.complete {
+		until = nothing
+		found, err := g.erasures.ErasuresOf(g.ctx, []sinks.SubjectKey{subject})
+		g.fail(err)
+		for _, e := range found {
+			until = max(until, e.Until.UnixMilli())
+		}
+		g.erased.put(key, until)
+		ok = true
+	}
+	return ok && until != nothing && at.UnixMilli() <= until
+}
+
+func (g *Gate) fail(err error) {
+	if g.err == nil {
+		g.err = err
+	}
+}
+
+// Settle implements sinks.Gate.
+func (g *Gate) Settle(ctx context.Context) error {
+	g.fail(g.record(ctx))
+	return g.err
+}
+
+// record enters what records have said.
+func (g *Gate) record(ctx context.Context) error {
+	err := g.consents.RecordConsents(ctx, g.said)
+	g.said = g.said[:0]
+	return err
+}
+
+// Learn implements sinks.Gate.
+func (g *Gate) Learn(ctx context.Context) error {
+	err := g.erasures.Erasures(ctx, g.erased.since(), func(e sinks.Erasure) {
+		key := memoryKey(e.Subject, 0)
+		if until, ok := g.erased.get(key); ok || g.erased.complete { // else it is asked for when it is needed
+			g.erased.put(key, max(until, e.Until.UnixMilli()))
+		}
+		g.erased.recorded(e.RecordedAt)
+	})
+	if err != nil || len(g.categories) == 0 {
+		return err
+	}
+	return g.consents.LatestConsents(ctx, g.decided.since(), func(d sinks.ConsentDecision) {
+		g.remember(d, g.decided.complete)
+		g.decided.recorded(d.RecordedAt)
+	})
+}

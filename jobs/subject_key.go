@@ -1,0 +1,48 @@
+package jobs
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"hash"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+// SubjectKeys makes the keys by which a ledger knows identifiers. It is not safe for
+// use by several goroutines at once.
+type SubjectKeys struct {
+	mac   hash.Hash
+	sum   []byte
+	text  []byte
+	known map[string]sinks.SubjectKey // a few people are most of the traffic
+}
+
+// What is remembered of people is bounded.
+const (
+	knownSubjects  = 1 << 15
+	longestSubject = 256 // bytes, with the column's name
+)
+
+// NewSubjectKeys returns what makes the keys of a ledger.
+func NewSubjectKeys(secret sinks.LedgerKey) *SubjectKeys {
+	return &SubjectKeys{mac: hmac.New(sha256.New, secret[:]), known: map[string]sinks.SubjectKey{}}
+}
+
+// Of returns the key of an identifier, such as that in the column user_id.
+func (k *SubjectKeys) Of(column string, identifier []byte) sinks.SubjectKey {
+	k.text = append(append(append(k.text[:0], column...), 0), identifier...)
+	if key, ok := k.known[string(k.text)]; ok {
+		return key
+	}
+	k.mac.Reset()
+	k.mac.Write(k.text)
+	k.sum = k.mac.Sum(k.sum[:0])
+	key := sinks.SubjectKey(k.sum)
+	if len(k.text) <= longestSubject {
+		if len(k.known) >= knownSubjects {
+			clear(k.known)
+		}
+		k.known[string(k.text)] = key
+	}
+	return key
+}

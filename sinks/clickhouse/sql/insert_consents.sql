@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "consents"}} (subject, category, decided_at, granted, origin)
