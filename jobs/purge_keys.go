@@ -23,8 +23,8 @@ func (j *Purge) planKeys(ctx context.Context, now time.Time) ([]Step, error) {
 	}
 	var steps []Step
 	for _, p := range periods {
-		due, ok := j.keyDue(p)
-		if !ok || due.After(now) {
+		due := j.keyDue(p)
+		if due.After(now) {
 			continue
 		}
 		held, err := j.heldUnder(ctx, p)
@@ -45,17 +45,14 @@ func (j *Purge) planKeys(ctx context.Context, now time.Time) ([]Step, error) {
 }
 
 // keyDue returns since when the windows of a period's pseudonyms have passed.
-func (j *Purge) keyDue(p sinks.KeyPeriod) (due time.Time, ok bool) {
+func (j *Purge) keyDue(p sinks.KeyPeriod) time.Time {
+	due := p.Last().End() // that is all where the policy has pseudonyms no more
 	for _, w := range j.pseudonymWindows() {
 		if at := dueAt(w, p.Last(), j.Policy.TimeZone.Location()); at.After(due) {
 			due = at
 		}
-		ok = true
 	}
-	if !ok { // the policy has pseudonyms no more: the last day itself is enough
-		return p.Last().End(), true
-	}
-	return due, true
+	return due
 }
 
 // pseudonymWindows returns the windows of the datasets that derive pseudonyms, by
@@ -103,7 +100,7 @@ func (j *Purge) destroyKey(in Session, s Step) Outcome {
 	destroyed := uint64(0)
 	periods, err := j.Keys.Periods()
 	for _, p := range periods {
-		if due, ok := j.keyDue(p); p.First != s.Partition.Day || !ok || due.After(in.AsOf) {
+		if p.First != s.Partition.Day || j.keyDue(p).After(in.AsOf) {
 			continue
 		}
 		if err = j.Keys.Destroy(p); err != nil {
@@ -120,7 +117,7 @@ func (j *Purge) destroyKey(in Session, s Step) Outcome {
 		return failed(s, err)
 	}
 	for _, p := range left {
-		if due, ok := j.keyDue(p); p.First == s.Partition.Day && ok && !due.After(in.AsOf) {
+		if p.First == s.Partition.Day && !j.keyDue(p).After(in.AsOf) {
 			return failed(s, fmt.Errorf("%w: the key is still there", sinks.ErrVerification))
 		}
 	}
