@@ -38,6 +38,7 @@ func (p *Policy) check(r *reporter) {
 	p.checkDatasets(r)
 	p.checkTraining(r)
 	p.checkIntake(r)
+	p.checkInputFiles(r)
 	q := root.key("quarantine")
 	checkKeep(r, q, p.Quarantine.Keep, false)
 	checkReason(r, q, p.Quarantine.Clause, p.Quarantine.Rationale)

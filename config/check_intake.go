@@ -42,6 +42,9 @@ func (p *Policy) checkIntake(r *reporter) {
 			}
 		}
 	}
+	if days, whole := p.Deduplication.days(); !p.Deduplication.IsZero() && (!whole || days > maxHorizon) {
+		r.fault(root.key("deduplication"), "copies are looked for on whole days, up to %d; write a period such as P7D", maxHorizon)
+	}
 	p.checkPseudonyms(r, root)
 }
 

@@ -103,6 +103,21 @@ type PseudonymRule struct {
 	Rotate Period `yaml:"rotate"`
 }
 
+// The deduplication horizon, in days.
+const (
+	defaultHorizon = 7
+	maxHorizon     = 366
+)
+
+// DeduplicationDays returns how many days before and after a record's own its copy
+// is looked for.
+func (p *Policy) DeduplicationDays() int {
+	if days, _ := p.Deduplication.days(); days > 0 {
+		return days
+	}
+	return defaultHorizon
+}
+
 // ConsentCategories returns the categories of choices that purposes rest on, each
 // once, in the order of the register.
 func (p *Policy) ConsentCategories() []string {

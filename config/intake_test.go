@@ -8,7 +8,9 @@ import (
 )
 
 // intake is put into the seed policy: every rule about what is taken in.
-const intake = `consent: {clause: C8, undecided: take}
+const intake = `consent: {clause: C8, undecided: take, from: {targeting: traits.newsletter}}
+input_files: {after: move, keep: P7D, clause: C12, rationale: to read again}
+deduplication: P3D
 minimum_age: {under: 18, clause: C9}
 pseudonyms: {clause: C2, rotate: P1M}
 
@@ -28,8 +30,16 @@ func TestFaultsOfIntakeRulesNamePlaceAndCure(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ old, replacement, want string }{
 		"a choice that is none":        {"undecided: take", "undecided: perhaps", `consent.undecided: "perhaps" is not a choice; use take, refuse`},
-		"consent without a rule":       {"consent: {clause: C8, undecided: take}\n", "", "purposes rest on consent: say under consent what holds where nobody has decided"},
+		"consent without a rule":       {"consent: {clause: C8, undecided: take, from: {targeting: traits.newsletter}}\n", "", "purposes rest on consent: say under consent what holds where nobody has decided"},
 		"a category that is none":      {"consent: targeting", "consent: a.b", `"a.b" is not a category of consent; write a name of context.consent.categoryPreferences`},
+		"a field of no category":       {"from: {targeting:", "from: {selling:", `consent.from.selling: no purpose rests on the category "selling"`},
+		"a field that is none":         {"traits.newsletter}", "traits..newsletter}", `"traits..newsletter" is not a field`},
+		"a horizon of hours":           {"deduplication: P3D", "deduplication: PT3H", "deduplication: copies are looked for on whole days, up to 366"},
+		"a horizon of years":           {"deduplication: P3D", "deduplication: P3Y", "deduplication: copies are looked for on whole days"},
+		"a disposal that is none":      {"after: move", "after: burn", `input_files.after: "burn" is not a disposal; use keep, move, delete`},
+		"a file moved for ever":        {"after: move, keep: P7D", "after: move", "input_files.keep: moved files are personal data still"},
+		"a deleted file that is kept":  {"after: move", "after: delete", "input_files.keep: only moved files are kept for a time"},
+		"a disposal without a reason":  {"rationale: to read again", "rationale: ' '", "input_files.rationale: say why this long"},
 		"an age that is none":          {"under: 18", "under: 0", "minimum_age.under: 0 is not an age"},
 		"a field of an age that is no": {"under: 18", "age: [a..b], under: 18", `minimum_age.age[a..b]: "a..b" is not a field; write a dotted path`},
 		"a country that is none":       {"countries: [RU]", "countries: [Russia]", `"Russia" is not a country; write an ISO 3166-1 code`},

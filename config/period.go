@@ -69,6 +69,12 @@ func (p Period) shift(t time.Time, zone *time.Location, sign int) time.Time {
 	return shifted.Add(time.Duration(sign) * clock).UTC()
 }
 
+// days returns the number of days of a period of weeks and days alone.
+func (p Period) days() (n int, whole bool) {
+	d := p.d
+	return int(7*d.Weeks + d.Days), d.Years == 0 && d.Months == 0 && d.Hours == 0 && d.Minutes == 0 && d.Seconds == 0
+}
+
 // IsZero reports whether p was left out or is of no length.
 func (p Period) IsZero() bool { return p.d == duration.Duration{} }
 

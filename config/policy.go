@@ -29,6 +29,11 @@ type Policy struct {
 	Datasets   []Dataset  `yaml:"datasets"`
 	Training   *Training  `yaml:"training,omitempty"`
 	Quarantine Quarantine `yaml:"quarantine"`
+	// InputFiles says what becomes of input files that have been ingested.
+	InputFiles *InputFilesRule `yaml:"input_files,omitempty"`
+	// Deduplication is how far the times of a record and of its copy may lie apart, in
+	// whole days; P7D if it is left out. A copy from farther away is a record of its own.
+	Deduplication Period `yaml:"deduplication,omitempty"`
 	// Consent says how the consent that records carry is used.
 	Consent *ConsentRule `yaml:"consent,omitempty"`
 	// MinimumAge refuses records about people who are too young.

@@ -65,7 +65,7 @@ func (j *Ingest) Plan(ctx context.Context, _ time.Time) ([]Step, error) {
 	j.files = make(map[sinks.ID]sinks.InputFile, len(files))
 	var steps []Step
 	for _, f := range files {
-		digest, err := j.digest(ctx, f)
+		digest, err := contentDigest(ctx, j.Inputs, f)
 		if errors.Is(err, sinks.ErrSourceMissing) {
 			continue // it was moved away since it was listed
 		}
@@ -107,20 +107,6 @@ func sourceStep(digest sinks.ID, f sinks.InputFile, reason string) Step {
 // inputOf returns where a source lay when it was read, as long as it was then.
 func inputOf(s sinks.Source) sinks.InputFile {
 	return sinks.InputFile{Path: s.Path, Bytes: int64(s.Bytes), Format: s.Format}
-}
-
-// digest returns the content digest of a file as it lies on disk.
-func (j *Ingest) digest(ctx context.Context, f sinks.InputFile) (sinks.ID, error) {
-	r, err := j.Inputs.Open(ctx, f)
-	if err != nil {
-		return sinks.ID{}, err
-	}
-	defer r.Close() //nolint:errcheck // read only
-	h := xxh3.New()
-	if _, err := io.CopyBuffer(h, r, make([]byte, readSize)); err != nil {
-		return sinks.ID{}, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return h.Sum128().Bytes(), nil
 }
 
 // Execute implements Job.
@@ -189,7 +175,7 @@ func (j *Ingest) locate(ctx context.Context, source sinks.ID, known sinks.Source
 	if file.Path == "" {
 		return file, sinks.ErrSourceMissing
 	}
-	digest, err := j.digest(ctx, file)
+	digest, err := contentDigest(ctx, j.Inputs, file)
 	if err == nil && digest != source {
 		err = fmt.Errorf("%w: %s is another file now", sinks.ErrSourceMissing, file.Path)
 	}

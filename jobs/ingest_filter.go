@@ -88,9 +88,9 @@ func (f *recordFilter) add(id sinks.ID) bool {
 
 // cover makes sure that the filter knows the records that the dataset holds on the
 // days around the given one.
-func (f *recordFilter) cover(ctx context.Context, intake sinks.Intake, dataset string, day sinks.Day) error {
+func (f *recordFilter) cover(ctx context.Context, intake sinks.Intake, dataset string, day, horizon sinks.Day) error {
 	days := f.covered[dataset]
-	first, last := max(day-DeduplicationHorizon, 0), min(day+DeduplicationHorizon, lastDay)
+	first, last := max(day-horizon, 0), min(day+horizon, lastDay)
 	for first <= last && days.has(first) {
 		first++
 	}
@@ -100,7 +100,7 @@ func (f *recordFilter) cover(ctx context.Context, intake sinks.Intake, dataset s
 	if first > last {
 		return nil
 	}
-	if last == min(day+DeduplicationHorizon, lastDay) {
+	if last == min(day+horizon, lastDay) {
 		last = min(last+lookAhead, lastDay)
 	}
 	err := intake.Records(ctx, dataset, first, last, func(ids []sinks.ID) {

@@ -65,7 +65,7 @@ func (o *outlet) setApart(ctx context.Context) error {
 	o.flags = o.flags[:0]
 	for i, record := range o.rows.Records {
 		if day := o.rows.Days[i]; o.covered != day+1 {
-			if err := f.cover(ctx, o.reader.Intake, o.dataset, day); err != nil {
+			if err := f.cover(ctx, o.reader.Intake, o.dataset, day, sinks.Day(o.reader.Policy.DeduplicationDays())); err != nil {
 				return err
 			}
 			o.covered = day + 1
@@ -154,7 +154,8 @@ func (o *outlet) horizon() (first, last sinks.Day) {
 		return 0, sinks.DayOf(o.reader.now) + 1
 	}
 	first, last = slices.Min(o.suspects.Days), slices.Max(o.suspects.Days)
-	return max(first-DeduplicationHorizon, 0), min(last+DeduplicationHorizon, lastDay)
+	horizon := sinks.Day(o.reader.Policy.DeduplicationDays())
+	return max(first-horizon, 0), min(last+horizon, lastDay)
 }
 
 // count counts a suspect.

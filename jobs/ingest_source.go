@@ -19,10 +19,6 @@ const (
 	groupBytes   = 48 << 20
 )
 
-// DeduplicationHorizon is how many days before and after a record's own its copy
-// is looked for.
-const DeduplicationHorizon = 7
-
 // sourceReader reads one source group by group. While one group is being read, the
 // one before it is being stored.
 type sourceReader struct {

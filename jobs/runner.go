@@ -55,6 +55,8 @@ type Report struct {
 	Outcomes []Outcome     `json:"outcomes,omitempty"`
 	// Unwanted is how often fields came that no purpose of the policy covers.
 	Unwanted map[string]uint64 `json:"unwanted,omitempty"`
+	// Then is what was done with input files after they were ingested.
+	Then *Report `json:"then,omitempty"`
 }
 
 // ErrAudit means that the audit log could not be read or written. Nothing happens

@@ -114,6 +114,7 @@ const (
 	JobIngest    JobKind = "ingest"
 	JobAnonymise JobKind = "anonymise"
 	JobPurge     JobKind = "purge"
+	JobDispose   JobKind = "dispose"
 	JobConsent   JobKind = "consent"
 	JobAudit     JobKind = "audit" // the log itself: years and keys
 )
@@ -125,6 +126,7 @@ type Action string
 const (
 	ActionRun            Action = "run"              // a whole run of a job
 	ActionIngestSource   Action = "ingest_source"    // take one input file into the personal tables
+	ActionDisposeSource  Action = "dispose_source"   // delete an input file that has been ingested, or move it
 	ActionAnonymise      Action = "anonymise"        // publish one partition anonymised, drop its personal rows
 	ActionErasePartition Action = "erase_partition"  // drop one personal partition without publishing it
 	ActionEraseSubjects  Action = "erase_subjects"   // delete the rows of the subjects whose window has passed
@@ -178,6 +180,7 @@ const (
 	RuleConsentWithdrawn Rule = "consent_withdrawn"
 	RuleConsentAbsent    Rule = "consent_absent"
 	RuleQuarantined      Rule = "quarantined"
+	RuleIngested         Rule = "ingested" // of an input file: all of it is accounted for
 )
 
 // Count names a number in an entry.

@@ -60,6 +60,14 @@ type Bucket interface {
 	List(ctx context.Context, prefix string, each func(Object) error) error
 }
 
+// ReadableBucket is a bucket whose objects can be read.
+type ReadableBucket interface {
+	Bucket
+	// Get opens an object, in the state that was put last. If there is none, it or the
+	// first Read returns ErrSourceMissing.
+	Get(ctx context.Context, key string) (io.ReadCloser, error)
+}
+
 // LockedError says that a store keeps an object from being deleted: for a time
 // (Object Lock), or until somebody lifts its legal hold. It is ErrRefused.
 type LockedError struct {
@@ -93,4 +101,24 @@ type InputFile struct {
 	Path   string
 	Bytes  int64
 	Format string // if it is given; else the content tells
+	Own    bool   // Lapse has made it, and nobody else has a use for it
+}
+
+// DisposableInputs are files to be ingested that can be got rid of afterwards.
+type DisposableInputs interface {
+	Inputs
+	// Remove deletes a file for good, with every version that its store keeps, and
+	// looks for it. It need not be there.
+	Remove(ctx context.Context, f InputFile) error
+	// Move puts a file among the processed ones, under a name. It need not be there any
+	// more if it is there under that name.
+	Move(ctx context.Context, f InputFile, on Day, name string) error
+	// Processed returns the files that were moved, in a fixed order.
+	Processed(ctx context.Context) ([]ProcessedFile, error)
+}
+
+// ProcessedFile is a file that was moved on a day.
+type ProcessedFile struct {
+	InputFile
+	On Day
 }

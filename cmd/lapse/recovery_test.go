@@ -51,6 +51,30 @@ func TestKilled(t *testing.T) {
 	}
 }
 
+// TestKilledWhileDisposing kills the disposal of input files that follows an ingest.
+func TestKilledWhileDisposing(t *testing.T) {
+	before := newWorld(t)
+	before.appendPolicy("\ninput_files: {after: delete, clause: C12, rationale: all of it is accounted for}\n")
+	after := before.copy(t)
+	after.must(jobCommand("ingest")...)
+	want := after.state() + after.inputs()
+	if after.inputs() != "" {
+		t.Fatalf("left after an ingest:\n%s", after.inputs())
+	}
+	for _, failpoint := range []string{
+		"dispose.announced", "dispose.planned", "dispose.intent", "dispose.removed", "dispose.executed", "dispose.outcome", "dispose.ended",
+	} {
+		t.Run(strings.TrimPrefix(failpoint, "dispose."), func(t *testing.T) {
+			w := before.copy(t)
+			w.killedAt(failpoint, "ingest")
+			w.must(jobCommand("ingest")...)
+			if got := w.state() + w.inputs(); got != want {
+				t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
+			}
+		})
+	}
+}
+
 // TestTwoAtOnce runs two processes of each job at once: the state is that of one.
 func TestTwoAtOnce(t *testing.T) {
 	alone := newBusyDays(t)

@@ -15,7 +15,6 @@ import (
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
-	"github.com/facesoft/lapse/sinks/bucket"
 )
 
 // runFlags are those of `lapse run`.
@@ -75,7 +74,7 @@ func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use:   "run",
-		Short: "Run a job once: ingest, anonymise or purge",
+		Short: "Run a job once: ingest, dispose, anonymise or purge",
 		Long: `Runs a job for the policy as of now, or as of the time given with --as-of.
 
 What is done is written into the audit log before and after. A run that was
@@ -94,17 +93,30 @@ interrupted, in whatever way, is finished by the next run of the same job.`,
 			Short: "Take input files into the personal tables",
 			Long: `Reads files and folders: calls of the Segment specification as JSON lines, web
 server logs in common or combined format, notes about training items. Plain, gzip
-or zstd, told by the content. A path may be a pattern (*.log), or - for the standard
-input. If none are named, those of the settings, and what 'lapse serve' has
-collected and closed.
+or zstd, told by the content. A path may be a pattern (*.log), - for the standard
+input, or bucket://NAME/PREFIX for objects in a bucket of the settings. If none are
+named, those of the settings, and what 'lapse serve' has collected and closed.
 
 For every file and every day in it, the records read are exactly those stored,
 quarantined, refused and recognised as duplicates. A file that is read twice
-changes nothing.`,
+changes nothing. Afterwards files are kept, moved or deleted as the policy says
+(input_files); what Lapse has collected itself is deleted.`,
 			Example: `  lapse run ingest access.log events/*.ndjson.gz
+  lapse run ingest bucket://telemetry/2026/
   zcat old.log.Z | lapse run ingest --format weblog -`,
 			RunE: func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobIngest, args) },
 		}),
+		&cobra.Command{
+			Use:   "dispose [PATH...]",
+			Short: "Delete or move input files that have been ingested",
+			Long: `Deletes or moves input files as the policy says (input_files), once every record
+in them is accounted for, and deletes moved ones when they have been kept long
+enough. A file that has changed since it was ingested stays. If none are named,
+those of the settings, and what 'lapse serve' has collected. 'lapse run ingest' does
+the same when it has read its files.`,
+			Example: "  lapse run dispose --dry-run",
+			RunE:    func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobDispose, args) },
+		},
 		f.approvedFlags(&cobra.Command{
 			Use:     "anonymise",
 			Short:   "Publish what is past its window in anonymised form, and delete the personal rows",
@@ -167,13 +179,11 @@ func (a *app) runJob(ctx context.Context, f runFlags, kind sinks.JobKind, paths 
 	if report == nil {
 		return err
 	}
-	if err == nil {
-		err = i.dropStdin()
-	} else if i.stdin != "" {
-		a.log.Info("the standard input was kept, and is read by the next ingest without files", "path", i.stdin)
-	}
 	if ingest, ok := job.(*jobs.Ingest); ok {
 		report.Unwanted = ingest.Unwanted()
+		var failed error
+		report.Then, failed = i.disposeAfter(ctx, ingest, asOf)
+		err = errors.Join(err, failed)
 	}
 	return errors.Join(a.printReport(report), verdict(report, err))
 }
@@ -195,7 +205,7 @@ func (i *installation) job(ctx context.Context, f runFlags, kind sinks.JobKind, 
 		if paths, err = i.keepStdin(paths); err != nil {
 			return nil, err
 		}
-		files, err := bucket.NewFiles(paths...).List(ctx)
+		files, err := i.collected(paths).List(ctx)
 		if err != nil {
 			return nil, usageError{err}
 		}
@@ -209,6 +219,11 @@ func (i *installation) job(ctx context.Context, f runFlags, kind sinks.JobKind, 
 		}
 		job.Format = format
 		return job, nil
+	case sinks.JobDispose:
+		if len(paths) == 0 {
+			paths = i.inputs()
+		}
+		return i.dispose(paths), nil
 	case sinks.JobAnonymise:
 		return i.anonymise(), nil
 	case sinks.JobPurge:
@@ -243,14 +258,22 @@ func parseAsOf(text string, p *config.Policy) (time.Time, error) {
 	return d.Start(p.TimeZone.Location()).UTC(), nil
 }
 
-// printReport says how a run ended.
+// printReport says how a run ended, and the one that followed it.
 func (a *app) printReport(r *jobs.Report) error {
 	if a.output == "json" {
 		return a.printJSON(r)
 	}
+	a.printRun(r)
+	if r.Then != nil && r.Then.Steps > 0 {
+		a.printRun(r.Then)
+	}
+	return nil
+}
+
+func (a *app) printRun(r *jobs.Report) {
 	a.say("%s as of %s: %s, %d steps in %s (run %s)", r.Job, show(r.AsOf), r.Result, r.Steps, r.Ended.Sub(r.Started).Round(time.Millisecond), r.Run)
 	if r.Steps == 0 {
-		return nil
+		return
 	}
 	var headings []string
 	var rows [][]any
@@ -265,7 +288,6 @@ func (a *app) printReport(r *jobs.Report) error {
 	a.printTable(headings, rows)
 	a.printRefused(r)
 	a.printUnwanted(r)
-	return nil
 }
 
 // printRefused says how many records were refused, and why.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/bucket"
 )
 
 // inputs are the paths that are read if none are named: those of the settings, the
@@ -23,25 +26,90 @@ func (i *installation) inputs() []string {
 	return paths
 }
 
-// collected is input of which the spool is a part. What lies there is read as calls
-// of the Segment specification, whatever its content looks like: senders choose the
-// content, and may not speak for the training register by it.
+// processedDir is where input files are moved once they are ingested, if the policy
+// says so.
+func (i *installation) processedDir() string { return filepath.Join(i.settings.DataDir, "processed") }
+
+// collected are input files and objects, with what Lapse has collected itself among
+// them. What lies in the spool is read as calls of the Segment specification, whatever
+// its content looks like: senders choose the content, and may not speak for the
+// training register by it.
 type collected struct {
-	sinks.Inputs
-	spool string
+	files        *bucket.Files
+	objects      *bucket.Objects
+	spool, stdin string
+}
+
+var _ sinks.DisposableInputs = collected{}
+
+// collected returns the files and objects at paths.
+func (i *installation) collected(paths []string) collected {
+	var files, objects []string
+	for _, path := range paths {
+		if strings.HasPrefix(path, bucket.ObjectScheme) {
+			objects = append(objects, path)
+		} else {
+			files = append(files, path)
+		}
+	}
+	return collected{
+		files: bucket.NewFiles(files...).MovingTo(i.processedDir()), objects: bucket.NewObjects(i.readable, objects...),
+		spool: i.settings.SpoolDir(), stdin: i.stdinDir(),
+	}
 }
 
 // List implements sinks.Inputs.
 func (c collected) List(ctx context.Context) ([]sinks.InputFile, error) {
-	files, err := c.Inputs.List(ctx)
-	spool, missing := os.Stat(c.spool)
-	if err != nil || missing != nil {
-		return files, err
+	files, err := c.files.List(ctx)
+	if err != nil {
+		return nil, err
 	}
 	for i := range files {
-		if folder, err := os.Stat(filepath.Dir(files[i].Path)); err == nil && os.SameFile(folder, spool) {
-			files[i].Format = string(config.Segment)
+		switch {
+		case lies(files[i], c.spool):
+			files[i].Format, files[i].Own = string(config.Segment), true
+		case lies(files[i], c.stdin):
+			files[i].Own = true
 		}
 	}
-	return files, nil
+	objects, err := c.objects.List(ctx)
+	return append(files, objects...), err
+}
+
+// lies reports whether a file lies in a folder.
+func lies(f sinks.InputFile, dir string) bool {
+	folder, err := os.Stat(filepath.Dir(f.Path))
+	if err != nil {
+		return false
+	}
+	wanted, err := os.Stat(dir)
+	return err == nil && os.SameFile(folder, wanted)
+}
+
+// of returns the store in which a file lies.
+func (c collected) of(f sinks.InputFile) sinks.DisposableInputs {
+	if strings.HasPrefix(f.Path, bucket.ObjectScheme) {
+		return c.objects
+	}
+	return c.files
+}
+
+// Open implements sinks.Inputs.
+func (c collected) Open(ctx context.Context, f sinks.InputFile) (io.ReadCloser, error) {
+	return c.of(f).Open(ctx, f)
+}
+
+// Remove implements sinks.DisposableInputs.
+func (c collected) Remove(ctx context.Context, f sinks.InputFile) error {
+	return c.of(f).Remove(ctx, f)
+}
+
+// Move implements sinks.DisposableInputs.
+func (c collected) Move(ctx context.Context, f sinks.InputFile, on sinks.Day, name string) error {
+	return c.of(f).Move(ctx, f, on, name)
+}
+
+// Processed implements sinks.DisposableInputs.
+func (c collected) Processed(ctx context.Context) ([]sinks.ProcessedFile, error) {
+	return c.files.Processed(ctx)
 }

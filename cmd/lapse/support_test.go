@@ -252,6 +252,35 @@ func (w *world) objects(out io.Writer) {
 	}
 }
 
+// appendPolicy adds lines to the world's policy.
+func (w *world) appendPolicy(lines string) {
+	w.t.Helper()
+	path := filepath.Join(w.dir, "policy.yaml")
+	policy, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, append(policy, lines...), 0o600)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// inputs lists the input files.
+func (w *world) inputs() string {
+	w.t.Helper()
+	var b bytes.Buffer
+	err := filepath.WalkDir(filepath.Join(w.dir, "input"), func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			_, _ = fmt.Fprintln(&b, strings.TrimPrefix(path, w.dir))
+		}
+		return err
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return b.String()
+}
+
 // identifiers returns the direct identifiers of this world's input that are long
 // enough to be told from other text.
 func (w *world) identifiers() map[string]bool {

@@ -39,6 +39,7 @@ type installation struct {
 	copier   *jobs.AuditCopier
 	locks    filelock.Locks
 	buckets  map[string]sinks.Bucket
+	readable map[string]sinks.ReadableBucket // the same
 	keys     *keyring.Folder
 	country  *country.Database // nil where none is set
 	stdin    string            // the file that holds the standard input; empty if it is not read
@@ -67,7 +68,7 @@ func (a *app) open(ctx context.Context) (*installation, error) {
 	if err := a.settings.CheckRegions(p); err != nil {
 		return nil, usageError{err}
 	}
-	i := &installation{settings: a.settings, policy: p, app: a, buckets: map[string]sinks.Bucket{}}
+	i := &installation{settings: a.settings, policy: p, app: a, buckets: map[string]sinks.Bucket{}, readable: map[string]sinks.ReadableBucket{}}
 	if err := i.openAll(ctx); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
@@ -84,7 +85,7 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 			return err
 		}
 		i.closers = append(i.closers, opened.Close)
-		i.buckets[b.Name] = opened
+		i.buckets[b.Name], i.readable[b.Name] = opened, opened
 	}
 	if err := i.openDecoding(); err != nil {
 		return err
@@ -235,13 +236,18 @@ func (i *installation) ingest(ctx context.Context, paths []string, progress func
 		return nil, err
 	}
 	job := &jobs.Ingest{
-		Policy: i.policy, Inputs: collected{bucket.NewFiles(paths...), i.settings.SpoolDir()}, Intake: i.store, Ledger: i.store,
+		Policy: i.policy, Inputs: i.collected(paths), Intake: i.store, Ledger: i.store,
 		Locks: i.locks, Progress: progress, Keys: i.keys, Gate: gate,
 	}
 	if i.country != nil {
 		job.Country = i.country.Country
 	}
 	return job, nil
+}
+
+// dispose returns the job that gets rid of the files at the given paths.
+func (i *installation) dispose(paths []string) *jobs.Dispose {
+	return &jobs.Dispose{Policy: i.policy, Inputs: i.collected(paths), Ledger: i.store}
 }
 
 // gate returns what decides about records by what people have decided. It lives as

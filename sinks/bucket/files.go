@@ -17,12 +17,18 @@ import (
 // Files are input files on the local disk: single files, patterns (as of
 // path/filepath.Match), and folders with all files below them. Hidden files and
 // folders are passed over.
-type Files struct{ paths []string }
+type Files struct {
+	paths     []string
+	processed string // folder that files are moved to
+}
 
-var _ sinks.Inputs = (*Files)(nil)
+var _ sinks.DisposableInputs = (*Files)(nil)
 
 // NewFiles returns the files at paths.
-func NewFiles(paths ...string) *Files { return &Files{paths} }
+func NewFiles(paths ...string) *Files { return &Files{paths: paths} }
+
+// MovingTo returns the same files, with the folder that they are moved to.
+func (f *Files) MovingTo(dir string) *Files { return &Files{f.paths, dir} }
 
 // List implements sinks.Inputs. A file that is named twice is listed once.
 func (f *Files) List(ctx context.Context) ([]sinks.InputFile, error) {

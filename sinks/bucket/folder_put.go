@@ -59,3 +59,19 @@ func (f *Folder) move(from, to string) (err error) {
 	}
 	return err
 }
+
+// Get implements sinks.ReadableBucket.
+func (f *Folder) Get(_ context.Context, key string) (io.ReadCloser, error) {
+	name, err := local(key)
+	if err != nil {
+		return nil, err
+	}
+	object, err := f.root.Open(name)
+	switch {
+	case absent(err):
+		return nil, fmt.Errorf("get object: %w", sinks.ErrSourceMissing)
+	case err != nil:
+		return nil, fmt.Errorf("get object: %w", withoutPath(err))
+	}
+	return object, nil
+}

@@ -20,7 +20,7 @@ const roleTimeout = 5 * time.Second
 
 // Opened is a bucket that has to be closed.
 type Opened interface {
-	sinks.Bucket
+	sinks.ReadableBucket
 	io.Closer
 }
 

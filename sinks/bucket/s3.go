@@ -101,6 +101,39 @@ func (s *S3) Put(ctx context.Context, key string, content io.Reader) error {
 	return failure(ctx, "put object", err)
 }
 
+// Get implements sinks.ReadableBucket.
+func (s *S3) Get(ctx context.Context, key string) (io.ReadCloser, error) {
+	if err := validKey(key); err != nil {
+		return nil, err
+	}
+	object, err := s.client.GetObject(ctx, s.bucket, key, minio.GetObjectOptions{})
+	if err == nil {
+		_, err = object.Stat() // nothing is sent before
+	}
+	var answer minio.ErrorResponse
+	if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
+		return nil, fmt.Errorf("get object: %w", sinks.ErrSourceMissing)
+	}
+	if err != nil {
+		return nil, failure(ctx, "get object", err)
+	}
+	return content{ctx, object}, nil
+}
+
+// content is an object that is being read.
+type content struct {
+	ctx context.Context
+	*minio.Object
+}
+
+func (c content) Read(p []byte) (int, error) {
+	n, err := c.Object.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = failure(c.ctx, "get object", err)
+	}
+	return n, err
+}
+
 // List implements sinks.Bucket.
 func (s *S3) List(ctx context.Context, prefix string, each func(sinks.Object) error) error {
 	for object := range s.client.ListObjectsIter(ctx, s.bucket, minio.ListObjectsOptions{Prefix: prefix, Recursive: true}) {
