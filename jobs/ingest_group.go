@@ -11,15 +11,22 @@ import (
 )
 
 // group is a run of a source's lines whose rows are stored together, one insert for
-// each dataset, while the next group is being read.
+// each dataset, while the next groups are being read.
 type group struct {
 	reader  *sourceReader
 	index   int
 	working *errgroup.Group
+	leaving []departure
+}
+
+// departure is a block of a group on its way from an outlet to the store.
+type departure struct {
+	from *outlet
+	rows *sinks.Block
 }
 
 func newGroup(r *sourceReader, index int) *group {
-	return &group{r, index, new(errgroup.Group)}
+	return &group{reader: r, index: index, working: new(errgroup.Group)}
 }
 
 // store stores the rows of an outlet and leaves its block empty. It returns at once.
@@ -28,15 +35,10 @@ func (g *group) store(ctx context.Context, o *outlet) {
 		o.rows.Reset()
 		return
 	}
-	if o.leaving == nil {
-		o.leaving = o.rows.Clone()
-	}
-	o.rows.Swap(o.leaving)
-	admitted := o.admitted
-	g.working.Go(func() error {
-		defer o.leaving.Reset()
-		return g.insert(ctx, o.leaving, admitted)
-	})
+	b, admitted := o.spare(), o.admitted
+	o.rows.Swap(b)
+	g.leaving = append(g.leaving, departure{o, b})
+	g.working.Go(func() error { return g.insert(ctx, b, admitted) })
 }
 
 // insert stores a block, each row in the open batch of its day. Nothing is sealed in
@@ -68,10 +70,12 @@ func (g *group) insert(ctx context.Context, b *sinks.Block, admitted sinks.ID) e
 	return r.Intake.Insert(ctx, b, token)
 }
 
-// wait returns when the group is stored. There need not be a group.
+// wait returns when the group is stored, and gives the outlets their blocks back.
 func (g *group) wait() error {
-	if g == nil {
-		return nil
+	err := g.working.Wait()
+	for _, d := range g.leaving {
+		d.rows.Reset()
+		d.from.spares = append(d.from.spares, d.rows)
 	}
-	return g.working.Wait()
+	return err
 }

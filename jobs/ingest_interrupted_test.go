@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,10 +20,10 @@ func (s *site) interrupted(asOf time.Time, statement string, nth int, paths ...s
 	s.Helper()
 	ctx, cancel := context.WithCancel(s.Context())
 	defer cancel()
-	seen := 0
+	var seen atomic.Int32 // blocks are inserted side by side
 	w := s.newWorker(func(name string) {
 		if name == statement {
-			if seen++; seen == nth {
+			if seen.Add(1) == int32(nth) {
 				cancel()
 			}
 		}
@@ -39,9 +40,13 @@ func (s *site) interrupted(asOf time.Time, statement string, nth int, paths ...s
 	}
 }
 
+// threeGroups are so many records that two groups can be on their way to the store
+// while a third one is not.
+const threeGroups = 70_000
+
 func TestInterruptedFileIsCompleted(t *testing.T) {
 	t.Parallel()
-	content := pages(40_000)
+	content := pages(threeGroups)
 	whole := newSite(t, config.Facesoft)
 	whole.ingest(end(1), whole.write("pages", content))
 	want := whole.held()
@@ -71,7 +76,7 @@ func TestInterruptedFileIsCompleted(t *testing.T) {
 			s := newSite(t, config.Facesoft)
 			path := s.write("pages", content)
 			s.interrupted(end(1), "insert_block", 1, path)
-			if n := s.count("SELECT count() FROM {personal}.events"); n == 0 || n >= 40_000 {
+			if n := s.count("SELECT count() FROM {personal}.events"); n == 0 || n >= threeGroups {
 				t.Fatalf("%d rows were stored before the interruption", n)
 			}
 			_, err := s.run(t.Context(), s.ingestJob(becomes(s, path)), end(1))
@@ -96,7 +101,7 @@ func TestInterruptedFileIsCompleted(t *testing.T) {
 func TestDaysOfAnInterruptedFileWait(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, config.Facesoft)
-	path := s.write("pages", pages(40_000))
+	path := s.write("pages", pages(threeGroups))
 	s.interrupted(end(1), "insert_block", 1, path)
 	before := s.held()
 	report, err := s.run(t.Context(), s.anonymiseJob(), end(40))

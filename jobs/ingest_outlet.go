@@ -11,9 +11,9 @@ import (
 type outlet struct {
 	reader   *sourceReader
 	dataset  string
-	rows     *sinks.Block // of the current group; what the decoder writes into
-	suspects *sinks.Block // those of which the store may hold a copy
-	leaving  *sinks.Block // of the group before, on their way to the store
+	rows     *sinks.Block   // of the current group; what the decoder writes into
+	suspects *sinks.Block   // those of which the store may hold a copy
+	spares   []*sinks.Block // empty, for the rows of further groups
 	stored   dayCounts
 	admitted sinks.ID // stands for the records of the current group, duplicates among them
 
@@ -28,6 +28,28 @@ func newOutlet(r *sourceReader, rows *sinks.Block) *outlet {
 
 // quarantines reports whether this is the way of the lines that cannot be read.
 func (o *outlet) quarantines() bool { return o == o.reader.quarantine }
+
+// spare returns an empty block of the outlet's columns.
+func (o *outlet) spare() *sinks.Block {
+	if n := len(o.spares); n > 0 {
+		b := o.spares[n-1]
+		o.spares = o.spares[:n-1]
+		return b
+	}
+	return o.rows.Clone()
+}
+
+// leaving calls each with the rows that are on their way to the store: it may hold
+// them already, or not yet.
+func (o *outlet) leaving(each func(*sinks.Block)) {
+	for _, g := range o.reader.storing {
+		for _, d := range g.leaving {
+			if d.from == o {
+				each(d.rows)
+			}
+		}
+	}
+}
 
 // settle decides for each row of the group whether it is a duplicate. What is left
 // in rows is to be stored.
@@ -85,15 +107,19 @@ func (o *outlet) setApart(ctx context.Context) error {
 // Those that are not stored yet go back to the rows.
 func (o *outlet) resolve(ctx context.Context) error {
 	b, r := o.suspects, o.reader
-	if err := r.previous.wait(); err != nil { // what it has stored is seen from here on
-		return err
-	}
 	first, last := o.horizon()
 	known, err := r.Intake.Known(ctx, o.dataset, b.Records, first, last)
 	if err != nil {
 		return err
 	}
 	here := among(b.Records, o.rows.Records)
+	o.leaving(func(l *sinks.Block) {
+		for i, id := range l.Records {
+			if _, asked := here[id]; asked {
+				known[id] = sinks.RowOrigin{Source: r.source, Position: l.Positions[i]}
+			}
+		}
+	})
 	o.flags = o.flags[:0]
 	for i, id := range b.Records {
 		mine := sinks.RowOrigin{Source: r.source, Position: b.Positions[i]}
@@ -123,20 +149,21 @@ func (o *outlet) resolve(ctx context.Context) error {
 // be used from the next group on.
 const manySuspects = 8 << 10
 
-// remember adds the group's records to the filter, which cannot learn them from the
-// store yet.
+// remember adds to the filter the records that it cannot learn from the store yet:
+// the group's, and those that are on their way.
 func (o *outlet) remember(f *recordFilter) {
-	for _, id := range o.rows.Records {
-		f.add(id)
+	remember := func(b *sinks.Block) {
+		for _, id := range b.Records {
+			f.add(id)
+		}
 	}
+	remember(o.rows)
+	o.leaving(remember)
 }
 
 // among tells which of the records are found in list.
 func among(records, list []sinks.ID) map[sinks.ID]bool {
 	found := make(map[sinks.ID]bool, len(records))
-	if len(list) == 0 {
-		return found
-	}
 	for _, id := range records {
 		found[id] = false
 	}

@@ -19,8 +19,13 @@ const (
 	groupBytes   = 48 << 20
 )
 
-// sourceReader reads one source group by group. While one group is being read, the
-// one before it is being stored.
+// maxStoring is how many groups may be on their way to the store. With two of them the
+// store always has one at hand while it acknowledges the other, and each group more
+// would take the memory of its rows.
+const maxStoring = 2
+
+// sourceReader reads one source group by group. While one group is being read, those
+// before it are being stored.
 type sourceReader struct {
 	*Ingest
 	now        time.Time
@@ -35,10 +40,10 @@ type sourceReader struct {
 	again      bool // rows of the source may be stored already
 	revoked    map[*outlet][]revokedRecord
 
-	each     func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
-	previous *group                                                    // is being stored while the current one is read
-	records  int                                                       // in the current group
-	bytes    int                                                       // of input, in the current group
+	each    func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
+	storing []*group                                                  // those before the current one, at most maxStoring
+	records int                                                       // in the current group
+	bytes   int                                                       // of input, in the current group
 }
 
 func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sourceReader, error) {
@@ -87,13 +92,25 @@ func (r *sourceReader) all(ctx context.Context) error {
 		if err == nil {
 			err = r.settle(ctx)
 		}
-		if err = errors.Join(r.previous.wait(), err); err != nil {
-			return err
+		if err == nil {
+			err = r.waitUntil(maxStoring - 1)
+		}
+		if err != nil {
+			return errors.Join(r.waitUntil(0), err)
 		}
 		r.storeGroup(ctx, index)
 		sinks.Failpoint("ingest.chunk")
 	}
-	return r.previous.wait()
+	return r.waitUntil(0)
+}
+
+// waitUntil returns when no more than n groups are being stored.
+func (r *sourceReader) waitUntil(n int) (err error) {
+	for len(r.storing) > n {
+		err = errors.Join(err, r.storing[0].wait())
+		r.storing = r.storing[1:]
+	}
+	return err
 }
 
 // readGroup reads the lines of the next group.
@@ -134,7 +151,7 @@ func (r *sourceReader) settle(ctx context.Context) error {
 		}
 	}
 	if r.known.full() { // all but this group is stored or will be, and can be learned anew
-		if err := r.previous.wait(); err != nil {
+		if err := r.waitUntil(0); err != nil {
 			return err
 		}
 		r.known.reset()
@@ -148,14 +165,13 @@ func (r *sourceReader) settle(ctx context.Context) error {
 	return nil
 }
 
-// storeGroup begins to store the group that has been settled. The one before it is
-// stored.
+// storeGroup begins to store the group that has been settled.
 func (r *sourceReader) storeGroup(ctx context.Context, index int) {
 	g := newGroup(r, index)
 	for _, o := range r.outlets {
 		g.store(ctx, o)
 	}
-	r.previous = g
+	r.storing = append(r.storing, g)
 }
 
 // take decides the fate of the records in a line; whether a readable one is a
