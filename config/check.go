@@ -179,8 +179,24 @@ func (p *Policy) checkTraining(r *reporter) {
 		r.fault(at.key("purposes"), "name the purposes that training serves: no purpose, no storage")
 	}
 	checkWindows(r, at, t.Retention, map[Trigger][]Action{
-		PurposeCompleted: {Erase}, ConsentWithdrawn: {Erase}, ConsentAbsent: {Erase},
+		PurposeCompleted: {Erase}, ConsentWithdrawn: {Erase}, ConsentAbsent: {Erase}, ChildUnconfirmed: {Erase}, Erasure: {Erase}, Uploaded: {Erase},
 	})
+	t.checkChildren(r, at)
+}
+
+// checkChildren checks that children and the window of what shows them go together.
+func (t *Training) checkChildren(r *reporter, at place) {
+	_, window := t.Window(ChildUnconfirmed)
+	if window != (t.Children != nil) {
+		r.fault(at.key("children"), "say who is a child, and how long what shows one is kept without the consent it needs (trigger child_unconfirmed): both or neither")
+	}
+	if t.Children == nil {
+		return
+	}
+	checkClause(r, at.key("children"), t.Children.Clause)
+	if c := t.Children; c.Under < 1 || c.Under > 120 || c.OwnConsentOver < 0 || c.OwnConsentOver >= c.Under {
+		r.fault(at.key("children").key("under"), "give ages in years, such as under: 18 and own_consent_over: 16")
+	}
 }
 
 // checkWindows checks retention windows against the triggers that apply here,
@@ -202,7 +218,7 @@ func checkWindows(r *reporter, at place, windows []Window, allowed map[Trigger][
 			r.fault(at.key("trigger"), "there are two windows from %s; keep one", w.Trigger)
 		}
 		seen[w.Trigger] = true
-		fromWish := w.Trigger == ConsentWithdrawn || w.Trigger == PurposeCompleted
+		fromWish := w.Trigger == ConsentWithdrawn || w.Trigger == PurposeCompleted || w.Trigger == Erasure
 		checkKeep(r, at, w.Keep, fromWish)
 		checkReason(r, at, w.Clause, w.Rationale)
 		if (w.Trigger == AccountClosed) != (w.Event != "") {

@@ -124,6 +124,9 @@ const (
 	PurposeCompleted Trigger = "purpose_completed" // the last purpose of a training item
 	ConsentWithdrawn Trigger = "consent_withdrawn" // for a training item
 	ConsentAbsent    Trigger = "consent_absent"    // the upload of an item that nobody consented to store
+	ChildUnconfirmed Trigger = "child_unconfirmed" // the upload of an item that shows a child, without the consent that takes
+	Erasure          Trigger = "erasure"           // a request to erase a person, or the end of an organisation's contract
+	Uploaded         Trigger = "uploaded"          // the upload of an item, whatever it is still needed for
 )
 
 // Action is what happens when a window has passed.
@@ -159,7 +162,22 @@ type Training struct {
 	Description string   `yaml:"description"`
 	Field       string   `yaml:"field"`
 	Purposes    []string `yaml:"purposes"`
-	Retention   []Window `yaml:"retention"`
+	// Children says when an item shows a child, and who has to consent then.
+	Children *ChildRule `yaml:"children,omitempty"`
+	// Grace is how long an item is only hidden, and can be restored, before it is
+	// deleted. If it is left out it is deleted at once.
+	Grace     Period   `yaml:"grace,omitempty"`
+	Retention []Window `yaml:"retention"`
+}
+
+// ChildRule says when an item shows a child, and whose consent it needs then (C9).
+type ChildRule struct {
+	// Under is the age in years from which nobody is a child.
+	Under int `yaml:"under"`
+	// OwnConsentOver is the age in years over which a child's own consent is enough;
+	// up to it a guardian has to consent.
+	OwnConsentOver int    `yaml:"own_consent_over"`
+	Clause         string `yaml:"clause"`
 }
 
 // Quarantine is the rule for records that could not be read.

@@ -11,8 +11,8 @@ func TrainingRecords() *Dataset {
 	}
 	return &Dataset{
 		Name:        "training",
-		Description: "what is known about training items: registrations, completed purposes, consents",
-		Input:       Input{Format: TrainingNotes, Types: []string{"training_item", "training_purpose_completed", "training_consent"}},
+		Description: "what is known about training items: registrations, purposes, models, consents",
+		Input:       Input{Format: TrainingNotes, Types: []string{"training_item", "training_purpose_opened", "training_purpose_completed", "training_model", "training_consent"}},
 		Time:        "at",
 		OrderBy:     []string{"kind"},
 		Columns: []Column{
@@ -32,13 +32,17 @@ func TrainingRecords() *Dataset {
 			column("derivatives", text, "derivatives"),
 			column("consent", MustType("Bool"), "consent"),
 			column("decision", label, "decision"),
+			column("consent_reference", text, "consent_reference"),
+			column("consent_by", label, "consent_by"),
+			column("age", MustType("Nullable(UInt8)"), "age"),
+			column("model", label, "model"),
 		},
 	}
 }
 
 var trainingWords = map[string]string{
-	"at":           "when the item was uploaded, the purpose completed, the consent given or withdrawn (UTC)",
-	"kind":         "training_item, training_purpose_completed or training_consent",
+	"at":           "when the item was uploaded, the purpose opened or completed, the model trained, the consent given or withdrawn (UTC)",
+	"kind":         "training_item, training_purpose_opened, training_purpose_completed, training_model or training_consent",
 	"item":         "random id of a registered item: what the audit log calls it",
 	"bucket":       "object store of the item, as the settings name it",
 	"object_key":   "key of the object",
@@ -48,9 +52,14 @@ var trainingWords = map[string]string{
 	"media_type":   "such as image/jpeg",
 	"bytes":        "size of the object",
 	"sha256":       "digest of the object's content",
-	"purpose":      "the purpose that was completed",
+	"purpose":      "the purpose that was opened or completed, for the object of the key if there is one, or that the model was trained for",
 	"purposes":     "purposes that the item serves, a JSON list",
 	"derivatives":  "keys of what was made from it, a JSON list",
 	"consent":      "whether its storage was consented to at the upload",
-	"decision":     "granted or withdrawn",
+	"decision":     "granted, withdrawn, or erased: by a request that whatever comes later does not undo",
+
+	"consent_reference": "the customer's own name for the consent that the item rests on, or that is decided about",
+	"consent_by":        "who consented: self or guardian",
+	"age":               "declared age in years of the youngest person in the picture; absent if nobody declared it",
+	"model":             "the model that was trained",
 }

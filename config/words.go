@@ -10,7 +10,7 @@ import (
 // The closed vocabularies of a policy, as the checks and the JSON Schema list them.
 var (
 	bases       = []Basis{Consent, Contract, LegalObligation, VitalInterests, PublicTask, LegitimateInterests}
-	triggers    = []Trigger{EventTime, AccountClosed, LastActivity, PurposeCompleted, ConsentWithdrawn, ConsentAbsent}
+	triggers    = []Trigger{EventTime, AccountClosed, LastActivity, PurposeCompleted, ConsentWithdrawn, ConsentAbsent, ChildUnconfirmed, Erasure, Uploaded}
 	actions     = []Action{Anonymise, Erase}
 	formats     = []InputFormat{Segment, WebLog}
 	identifying = []Identifies{Directly, Indirectly, Nobody}

@@ -70,6 +70,15 @@ type note struct {
 	Purposes    []string  `json:"purposes,omitempty"`
 	Derivatives []string  `json:"derivatives,omitempty"`
 	Consent     bool      `json:"consent,omitempty"`
+
+	Organisation string   `json:"organisation,omitempty"`
+	Subject      string   `json:"subject,omitempty"`
+	Subjects     []string `json:"subjects,omitempty"`
+	Reference    string   `json:"consent_reference,omitempty"`
+	By           string   `json:"consent_by,omitempty"`
+	Age          *int     `json:"age,omitempty"`
+	Model        string   `json:"model,omitempty"`
+	Decision     string   `json:"decision,omitempty"`
 }
 
 // purposes of registered items: one is complete, one is not.
@@ -86,13 +95,19 @@ func item(key, purpose string, derivatives ...string) note {
 // register takes items into the register, by way of ingest, and completes one purpose.
 func (h *house) register(t testing.TB, items ...note) {
 	t.Helper()
+	h.note(t, append(items, note{Type: "training_purpose_completed", At: completed, Purpose: complete})...)
+}
+
+// note takes notes into the register, by way of ingest.
+func (h *house) note(t testing.TB, notes ...note) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "notes.ndjson")
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	lines := json.NewEncoder(f)
-	for _, n := range append(items, note{Type: "training_purpose_completed", At: completed, Purpose: complete}) {
+	for _, n := range notes {
 		if err := lines.Encode(n); err != nil {
 			t.Fatal(err)
 		}
@@ -101,7 +116,13 @@ func (h *house) register(t testing.TB, items ...note) {
 		t.Fatal(err)
 	}
 	ingest := &jobs.Ingest{Policy: h.policy, Inputs: bucket.NewFiles(path), Intake: h.store, Ledger: h.store, Locks: h.runner.Locks}
-	report, err := h.runner.Run(t.Context(), ingest, asOf)
+	now := asOf
+	for _, n := range notes {
+		if n.At.After(now) {
+			now = n.At
+		}
+	}
+	report, err := h.runner.Run(t.Context(), ingest, now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +130,7 @@ func (h *house) register(t testing.TB, items ...note) {
 	for _, o := range report.Outcomes {
 		stored += o.Counts[sinks.CountStored]
 	}
-	if stored != uint64(len(items)+1) {
-		t.Fatal(fmt.Errorf("%d of %d notes were stored", stored, len(items)+1))
+	if stored != uint64(len(notes)) {
+		t.Fatal(fmt.Errorf("%d of %d notes were stored", stored, len(notes)))
 	}
 }

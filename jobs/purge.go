@@ -22,6 +22,8 @@ type Purge struct {
 	Register sinks.TrainingRegister
 	Buckets  map[string]sinks.Bucket
 	Locks    sinks.Locker
+	// Holds tells which training items are under legal hold. It may be nil.
+	Holds sinks.ItemHolds
 	// Keys are those of the policy's pseudonyms. It may be nil.
 	Keys sinks.Keyring
 }
@@ -111,7 +113,9 @@ func (j *Purge) Execute(ctx context.Context, in Session, steps []Step) []Outcome
 	case sinks.ActionErasePartition:
 		return j.erasePartitions(ctx, steps)
 	case sinks.ActionPurgeItem:
-		return j.purgeItems(ctx, steps)
+		return j.purgeItems(ctx, in, steps)
+	case sinks.ActionMarkItems:
+		return []Outcome{j.markItems(ctx, in, steps[0])}
 	case sinks.ActionEraseSubjects:
 		return []Outcome{j.eraseSubjects(ctx, steps[0])}
 	case sinks.ActionDestroyKey:

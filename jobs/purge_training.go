@@ -22,11 +22,14 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 	if t == nil {
 		return nil, nil
 	}
-	cutoffs := sinks.TrainingCutoffs{}
-	for _, w := range t.Retention {
-		cutoffs[sinks.Rule(w.Trigger)] = w.Keep.Before(now, j.Policy.TimeZone.Location())
+	items, err := j.Register.DueItems(ctx, now, TrainingCutoffs(j.Policy, now))
+	if err != nil {
+		return nil, fmt.Errorf("plan training items: %w", err)
 	}
-	items, err := j.Register.DueItems(ctx, now, cutoffs)
+	mark := j.planMark(items)
+	zone := j.Policy.TimeZone.Location()
+	items = slices.DeleteFunc(items, func(i sinks.TrainingItem) bool { return DeletedFrom(t, i.MarkedAt, now, zone).After(now) })
+	held, err := j.held(ctx, now, items)
 	if err != nil {
 		return nil, fmt.Errorf("plan training items: %w", err)
 	}
@@ -34,19 +37,21 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 	slices.SortFunc(items, func(a, b sinks.TrainingItem) int {
 		return cmp.Or(strings.Compare(a.Bucket, b.Bucket), strings.Compare(a.Key, b.Key))
 	})
-	steps := make([]Step, 0, len(items)+1)
+	steps := append(make([]Step, 0, len(items)+2), mark...)
 	reasons := itemReasons{}
 	set := sinks.ID{}
 	for _, item := range items {
 		w, _ := t.Window(config.Trigger(item.Rule))
 		s := Step{
 			Action: sinks.ActionPurgeItem, Bucket: unique.Make(item.Bucket).Value(), Item: item.Item, Rule: sinks.Rule(w.Trigger), Clause: w.Clause,
-			Due:    w.Keep.After(item.Since, j.Policy.TimeZone.Location()),
+			Due:    w.Keep.After(item.Since, zone),
 			Reason: reasons.of(item.Rule, sinks.DayOf(item.Since)),
 			Bytes:  item.Bytes,
 		}
 		s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), item.Item.String(), string(item.Rule))
-		if _, ok := j.Buckets[item.Bucket]; !ok {
+		if held[item.Item] {
+			s.Blocked = underHold
+		} else if _, ok := j.Buckets[item.Bucket]; !ok {
 			s.Blocked = "the settings name no bucket " + item.Bucket
 		}
 		set = sinks.HashID(set.String(), item.Item.String())
@@ -54,6 +59,75 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 	}
 	forget, err := j.planForget(ctx, now, set)
 	return append(steps, forget...), err
+}
+
+// TrainingCutoffs returns since when the event of each rule for training items must
+// have happened for an item to be due at now.
+func TrainingCutoffs(p *config.Policy, now time.Time) sinks.TrainingCutoffs {
+	cutoffs := sinks.TrainingCutoffs{}
+	if p.Training == nil {
+		return cutoffs
+	}
+	for _, w := range p.Training.Retention {
+		cutoffs[sinks.Rule(w.Trigger)] = w.Keep.Before(now, p.TimeZone.Location())
+	}
+	return cutoffs
+}
+
+// DeletedFrom returns from when an item may be deleted that was marked at a time, or
+// will be at now, if it is not.
+func DeletedFrom(t *config.Training, marked, now time.Time, zone *time.Location) time.Time {
+	if marked.IsZero() {
+		marked = now
+	}
+	return t.Grace.After(marked, zone)
+}
+
+// planMark plans to hide the items that are due and not hidden yet.
+func (j *Purge) planMark(items []sinks.TrainingItem) []Step {
+	s := Step{Action: sinks.ActionMarkItems, Clause: j.Policy.Training.Clause, Reason: "due and not hidden yet"}
+	var set sinks.ID
+	for _, item := range items {
+		if item.MarkedAt.IsZero() {
+			set = sinks.HashID(set.String(), item.Item.String(), string(item.Rule))
+			s.Rows, s.Bytes = s.Rows+1, s.Bytes+item.Bytes
+		}
+	}
+	if s.Rows == 0 {
+		return nil
+	}
+	s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), set.String())
+	return []Step{s}
+}
+
+// markItems hides the items that are due.
+func (j *Purge) markItems(ctx context.Context, in Session, s Step) Outcome {
+	marked, err := j.Register.MarkDueItems(ctx, in.AsOf, TrainingCutoffs(j.Policy, in.AsOf))
+	if err != nil {
+		return failed(s, err)
+	}
+	sinks.Failpoint("purge.marked")
+	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: map[sinks.Count]uint64{sinks.CountBefore: marked}}
+	if marked == 0 {
+		o.Result = sinks.ResultUnchanged
+	}
+	o.reached(sinks.StageHidden)
+	return o
+}
+
+// underHold is why an item waits that is under legal hold.
+const underHold = "it is under legal hold"
+
+// held returns which of the items are under legal hold.
+func (j *Purge) held(ctx context.Context, now time.Time, items []sinks.TrainingItem) (map[sinks.ID]bool, error) {
+	if j.Holds == nil || len(items) == 0 {
+		return nil, nil
+	}
+	ids := make([]sinks.ID, len(items))
+	for i := range items {
+		ids[i] = items[i].Item
+	}
+	return j.Holds.HeldItems(ctx, now, ids)
 }
 
 // itemReasons are the reasons of steps in words. Many items have the same.
@@ -68,6 +142,9 @@ var itemReasonWords = map[sinks.Rule]string{
 	sinks.RulePurposeCompleted: "its last purpose was complete",
 	sinks.RuleConsentWithdrawn: "consent was withdrawn",
 	sinks.RuleConsentAbsent:    "stored without consent",
+	sinks.RuleChildUnconfirmed: "stored without the consent that a child's image takes,",
+	sinks.RuleErasure:          "erasure was asked for",
+	sinks.RuleUploaded:         "uploaded or restored",
 }
 
 func (r itemReasons) of(rule sinks.Rule, day sinks.Day) string {
@@ -101,8 +178,9 @@ func (j *Purge) planForget(ctx context.Context, now time.Time, about sinks.ID) (
 	}}, nil
 }
 
-// purgeItems deletes training items with their derivatives.
-func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
+// purgeItems deletes training items with their derivatives. A hold that has come
+// since the plan keeps them.
+func (j *Purge) purgeItems(ctx context.Context, in Session, steps []Step) []Outcome {
 	ids := make([]sinks.ID, len(steps))
 	for i, s := range steps {
 		ids[i] = s.Item
@@ -115,6 +193,13 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 	if err != nil {
 		return failAll(steps, err)
 	}
+	var held map[sinks.ID]bool
+	if j.Holds != nil {
+		if held, err = j.Holds.HeldItems(ctx, in.AsOf, ids); err != nil {
+			return failAll(steps, err)
+		}
+	}
+	maps.DeleteFunc(items, func(id sinks.ID, _ sinks.TrainingItem) bool { return held[id] })
 	failed := j.emptyBuckets(ctx, items, buried)
 	sinks.Failpoint("purge.verified")
 	var purged Outcome // its stages are those of all items that are gone
@@ -128,6 +213,8 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 		switch {
 		case done:
 			outcomes[i] = Outcome{Step: s, Result: sinks.ResultUnchanged, Counts: itemCounts(stone)}
+		case held[s.Item]:
+			outcomes[i] = kept(s, fmt.Errorf("%w: %s", sinks.ErrConflict, underHold))
 		case !known:
 			outcomes[i] = Outcome{Step: s, Result: sinks.ResultAbandoned}
 		case failed[s.Item] != nil:
@@ -135,7 +222,7 @@ func (j *Purge) purgeItems(ctx context.Context, steps []Step) []Outcome {
 		default:
 			stone = sinks.Tombstone{
 				Item: item.Item, Rule: s.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)),
-				UploadedAt: item.UploadedAt, PurgedAt: time.Now().UTC(),
+				UploadedAt: item.UploadedAt, PurgedAt: time.Now().UTC(), Models: item.Models,
 			}
 			stones = append(stones, stone)
 			outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone, Counts: itemCounts(stone), Stages: purged.Stages}

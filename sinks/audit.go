@@ -116,7 +116,8 @@ const (
 	JobPurge     JobKind = "purge"
 	JobDispose   JobKind = "dispose"
 	JobConsent   JobKind = "consent"
-	JobAudit     JobKind = "audit" // the log itself: years and keys
+	JobAudit     JobKind = "audit"    // the log itself: years and keys
+	JobTraining  JobKind = "training" // what people decide about single training items
 )
 
 // Action is what an entry is about.
@@ -138,6 +139,8 @@ const (
 	ActionRotateKey      Action = "rotate_key"       // the log's next checkpoints are signed by NewKey
 	ActionCloseYear      Action = "close_year"       // nothing follows in this year's log
 	ActionOpenYear       Action = "open_year"        // the first entry of a year's log; see Continues
+	ActionMarkItems      Action = "mark_items"       // hide the training items that are due, before they are deleted
+	ActionRestoreItem    Action = "restore_item"     // take the mark from a training item, and what it was due for
 )
 
 // Result is how an outcome ended.
@@ -179,6 +182,9 @@ const (
 	RulePurposeCompleted Rule = "purpose_completed"
 	RuleConsentWithdrawn Rule = "consent_withdrawn"
 	RuleConsentAbsent    Rule = "consent_absent"
+	RuleChildUnconfirmed Rule = "child_unconfirmed"
+	RuleErasure          Rule = "erasure"
+	RuleUploaded         Rule = "uploaded"
 	RuleQuarantined      Rule = "quarantined"
 	RuleIngested         Rule = "ingested" // of an input file: all of it is accounted for
 )

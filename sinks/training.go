@@ -13,14 +13,25 @@ type TrainingItem struct {
 	Derivatives []string // keys of what was made from it, in the same bucket
 	Bytes       uint64
 	UploadedAt  time.Time
+	Models      []string  // trained, since its upload, for a purpose that it serves; only from Items
 	Rule        Rule      // why it is due
 	Since       time.Time // when the event happened from which the rule's window runs
+	MarkedAt    time.Time // as of when it was hidden; zero if it is not marked
 }
 
 // TrainingCutoffs are, for each rule, the instant at or before which its event
 // must have happened for an item to be due. A rule that is left out does not
 // apply.
 type TrainingCutoffs map[Rule]time.Time
+
+// TrainingRules are the rules by which a training item can be due. If several apply
+// the first counts: a person's wish before what the operator decided.
+var TrainingRules = []Rule{RuleErasure, RuleConsentWithdrawn, RuleChildUnconfirmed, RuleConsentAbsent, RulePurposeCompleted, RuleUploaded}
+
+// Restorable reports whether a person may take back that an item is due by the rule,
+// because it rests on what the operator decided. Where it rests on consent, the
+// consent has to be recorded instead.
+func (r Rule) Restorable() bool { return r == RulePurposeCompleted || r == RuleUploaded }
 
 // Tombstone is what is left of a purged item: nothing by which it could be known.
 type Tombstone struct {
@@ -30,6 +41,7 @@ type Tombstone struct {
 	Objects     uint64 // the item itself and its derivatives
 	UploadedAt  time.Time
 	PurgedAt    time.Time
+	Models      []string // trained on it
 	PolicyStamp PolicyRef
 }
 
@@ -39,17 +51,28 @@ type TrainingRegister interface {
 	// DueItems returns the items that are due at now, each by one rule, the oldest
 	// event first.
 	DueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs) ([]TrainingItem, error)
+	// MarkDueItems hides those of them that are not hidden yet, and counts those.
+	MarkDueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs) (uint64, error)
+	// RestoreItems takes back, at now, that the items are marked, and that they are due
+	// by a restorable rule for what has happened until now.
+	RestoreItems(ctx context.Context, now time.Time, ids []ID) error
 	// Items returns those of the given items that the register still has.
 	Items(ctx context.Context, ids []ID) (map[ID]TrainingItem, error)
 	// Tombstones returns those of the given items that have one.
 	Tombstones(ctx context.Context, ids []ID) (map[ID]Tombstone, error)
 	PutTombstones(ctx context.Context, stones []Tombstone) error
 	// Forgettable counts the register's rows about items that have a tombstone, and
-	// the consents of before a time for objects that it does not know; and returns
-	// an id of that set.
+	// the consents of before a time for what it does not know; and returns an id of
+	// that set.
 	Forgettable(ctx context.Context, strays time.Time) (rows uint64, set ID, err error)
 	// Forget deletes those rows and returns what is left of them.
 	Forget(ctx context.Context, strays time.Time) (Absence, error)
+}
+
+// ItemHolds tells which training items are under legal hold (C16, I6).
+type ItemHolds interface {
+	// HeldItems returns those of the given items that are under hold at now.
+	HeldItems(ctx context.Context, now time.Time, ids []ID) (map[ID]bool, error)
 }
 
 // SubjectCutoff says whose rows are due: the subjects whose event (the closing of

@@ -5,41 +5,98 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/ext"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
 
 var _ sinks.TrainingRegister = (*Store)(nil)
 
+// judging is what judged_items.sql is rendered from.
+type judging struct {
+	Control  string
+	Children *config.ChildRule
+	Rules    []string
+	cutoffs  sinks.TrainingCutoffs
+}
+
+func (s *Store) judging(cutoffs sinks.TrainingCutoffs) *judging {
+	j := &judging{Control: s.db.Control, cutoffs: cutoffs}
+	if s.policy.Training != nil {
+		j.Children = s.policy.Training.Children
+	}
+	for _, r := range sinks.TrainingRules {
+		j.Rules = append(j.Rules, string(r))
+	}
+	return j
+}
+
+// Before returns, as an expression, when an event must have happened at the latest for
+// an item to be due by the rule; before everything if the rule does not apply.
+func (j *judging) Before(rule string) string {
+	before, ok := j.cutoffs[sinks.Rule(rule)]
+	if !ok {
+		before = time.Unix(-1, 0)
+	}
+	return "toDateTime64(" + literal(milliseconds(before)) + ", 3, 'UTC')"
+}
+
+// ruleOf returns the rule of a number that judged_items.sql gives; none for 0.
+func ruleOf(number uint8) sinks.Rule {
+	if number == 0 {
+		return ""
+	}
+	return sinks.TrainingRules[number-1]
+}
+
+// sinceEpoch returns a time as it is stored; the beginning of 1970 stands for none.
+func sinceEpoch(t time.Time) time.Time {
+	if t.UnixMilli() == 0 {
+		return time.Time{}
+	}
+	return t
+}
+
 // DueItems implements sinks.TrainingRegister.
 func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs) (items []sinks.TrainingItem, err error) {
-	type rule struct{ Rule, Before string }
-	var rules []rule
-	for r, before := range cutoffs {
-		rules = append(rules, rule{string(r), milliseconds(before)})
-	}
-	if len(rules) == 0 {
+	if len(cutoffs) == 0 {
 		return nil, nil
 	}
-	slices.SortFunc(rules, func(a, b rule) int { return slices.Compare([]byte(a.Rule), []byte(b.Rule)) })
-	data := map[string]any{"Control": s.db.Control, "Rules": rules}
-	err = s.query(ctx, "due_items", data, parameters{"now": milliseconds(now)}, func(r driver.Rows) error {
-		var id, rule string
+	err = s.query(ctx, "due_items", s.judging(cutoffs), parameters{"now": milliseconds(now)}, func(r driver.Rows) error {
+		var id string
+		var rule uint8
 		var item sinks.TrainingItem
-		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &rule, &item.Since); err != nil {
+		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &rule, &item.Since, &item.MarkedAt); err != nil {
 			return err
 		}
-		item.Rule = sinks.Rule(rule)
+		item.Rule, item.MarkedAt = ruleOf(rule), sinceEpoch(item.MarkedAt)
 		items = append(items, item)
 		return items[len(items)-1].Item.UnmarshalText([]byte(id))
 	})
 	return items, err
+}
+
+// MarkDueItems implements sinks.TrainingRegister.
+func (s *Store) MarkDueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs) (marked uint64, err error) {
+	at := parameters{"now": milliseconds(now)}
+	if err := s.queryRow(ctx, "count_unmarked", s.judging(cutoffs), at, &marked); err != nil || marked == 0 {
+		return 0, err
+	}
+	err = s.exec(ctx, "mark_items", s.judging(cutoffs), at)
+	return marked, errors.Join(err, s.durable())
+}
+
+// RestoreItems implements sinks.TrainingRegister.
+func (s *Store) RestoreItems(ctx context.Context, now time.Time, ids []sinks.ID) error {
+	err := s.insert(ctx, "insert_restored", s.db, len(ids), func(i int) []any {
+		return []any{ids[i].String(), "restored", now}
+	})
+	return errors.Join(err, s.durable())
 }
 
 // Items implements sinks.TrainingRegister.
@@ -48,7 +105,7 @@ func (s *Store) Items(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.T
 	err := s.queryItems(ctx, "items_by_id", ids, func(r driver.Rows) error {
 		var id string
 		var item sinks.TrainingItem
-		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt); err != nil {
+		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &item.Models); err != nil {
 			return err
 		}
 		err := item.Item.UnmarshalText([]byte(id))
@@ -64,7 +121,7 @@ func (s *Store) Tombstones(ctx context.Context, ids []sinks.ID) (map[sinks.ID]si
 	err := s.queryItems(ctx, "tombstones_by_id", ids, func(r driver.Rows) error {
 		var id, rule string
 		var stone sinks.Tombstone
-		if err := r.Scan(&id, &rule, &stone.Bytes, &stone.Objects, &stone.UploadedAt, &stone.PurgedAt); err != nil {
+		if err := r.Scan(&id, &rule, &stone.Bytes, &stone.Objects, &stone.UploadedAt, &stone.PurgedAt, &stone.Models); err != nil {
 			return err
 		}
 		stone.Rule = sinks.Rule(rule)
@@ -93,7 +150,7 @@ func (s *Store) queryItems(ctx context.Context, name string, ids []sinks.ID, sca
 func (s *Store) PutTombstones(ctx context.Context, stones []sinks.Tombstone) error {
 	err := s.insert(ctx, "insert_tombstones", s.db, len(stones), func(i int) []any {
 		t := stones[i]
-		return []any{t.Item.String(), string(t.Rule), t.Bytes, t.Objects, t.UploadedAt, t.PurgedAt, s.policy.Version, fmt.Sprintf("%x", s.policy.Hash)}
+		return []any{t.Item.String(), string(t.Rule), t.Bytes, t.Objects, t.UploadedAt, t.PurgedAt, s.policy.Version, fmt.Sprintf("%x", s.policy.Hash), t.Models}
 	})
 	return errors.Join(err, s.durable())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -202,7 +203,7 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 	for _, item := range purged {
 		keys[item.Key] = true
 		ids = append(ids, item.Item)
-		stones = append(stones, sinks.Tombstone{Item: item.Item, Rule: item.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)), UploadedAt: item.UploadedAt, PurgedAt: now})
+		stones = append(stones, sinks.Tombstone{Item: item.Item, Rule: item.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)), UploadedAt: item.UploadedAt, PurgedAt: now, Models: []string{"m1", "m2"}})
 	}
 	for range 2 { // again has no effect
 		if err := s.PutTombstones(t.Context(), stones); err != nil {
@@ -214,7 +215,7 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 		t.Errorf("%d tombstones, want %d: %v", len(found), len(stones), err)
 	}
 	for _, stone := range stones {
-		if got := found[stone.Item]; got != stone {
+		if got := found[stone.Item]; !reflect.DeepEqual(got, stone) {
 			t.Errorf("%+v, want %+v", got, stone)
 		}
 	}

@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "training_marks"}} (item, event, at)
