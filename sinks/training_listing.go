@@ -47,6 +47,7 @@ type TrainingEntry struct {
 // TrainingFilter selects items; a field that is empty selects all.
 type TrainingFilter struct {
 	Item         ID
+	Bucket, Key  string
 	Organisation string
 	Purpose      string
 	State        TrainingState
@@ -66,7 +67,7 @@ type TrainingNote struct {
 // Withdrawal says that an item may be used no more.
 type Withdrawal struct {
 	Item ID        `json:"item"`
-	At   time.Time `json:"at"` // when it was hidden or, if it never was, purged
+	At   time.Time `json:"at"` // when it was hidden or, if it is gone, deleted
 	Rule Rule      `json:"rule"`
 	Gone bool      `json:"gone"` // whether it has been deleted
 }
@@ -78,7 +79,7 @@ type TrainingListing interface {
 	EachItem(ctx context.Context, now time.Time, cutoffs TrainingCutoffs, f TrainingFilter, each func(TrainingEntry) error) error
 	// Notes returns what the register says about an item, the oldest first.
 	Notes(ctx context.Context, id ID, now time.Time) ([]TrainingNote, error)
-	// EachWithdrawn calls each for the items that were hidden or purged at or after
-	// since and are not restored, in the order of their times.
-	EachWithdrawn(ctx context.Context, since, now time.Time, each func(Withdrawal) error) error
+	// EachWithdrawn calls each for the items that were hidden at or after since and still
+	// are, and for those that were purged, in the order of their times.
+	EachWithdrawn(ctx context.Context, since, now time.Time, cutoffs TrainingCutoffs, each func(Withdrawal) error) error
 }

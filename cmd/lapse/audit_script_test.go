@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ import (
 //	flip FILE                    flips a bit in the middle of a file
 //	shelf FILE                   serves what is PUT there, once; its address goes into a file
 //	await FILE                   waits for a file
+//	idof FILE                    prints the item's id of a line of JSON
 var programs = map[string]func(){
 	"lapse":     main,
 	"exits":     program(runExits),
@@ -31,6 +33,7 @@ var programs = map[string]func(){
 	"flip":      program(runFlip),
 	"shelf":     program(runShelf),
 	"await":     program(runAwait),
+	"idof":      program(runIDOf),
 }
 
 func program(run func(args []string) error) func() {
@@ -150,4 +153,19 @@ func runAwait(args []string) error {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return fmt.Errorf("%s did not appear", args[0])
+}
+
+func runIDOf(args []string) error {
+	raw, err := os.ReadFile(args[0])
+	if err != nil {
+		return err
+	}
+	var item struct {
+		Item sinks.ID `json:"item"`
+	}
+	if err := json.Unmarshal(raw, &item); err != nil {
+		return err
+	}
+	fmt.Println(item.Item)
+	return nil
 }

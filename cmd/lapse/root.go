@@ -89,6 +89,7 @@ Exit codes:
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.serveCommand(), a.planCommand(), a.statusCommand(), a.queryCommand(),
 		a.auditCommand(), a.policyCommand(), a.consentCommand(), a.demoCommand(), a.engineCommand(), a.versionCommand(),
+		a.trainingCommand(),
 	)
 	return root
 }
