@@ -26,6 +26,7 @@ import (
 //	shelf FILE                   serves what is PUT there, once; its address goes into a file
 //	await FILE                   waits for a file
 //	idof FILE                    prints the item's id of a line of JSON
+//	runof FILE                   prints the run's id of a JSON object
 var programs = map[string]func(){
 	"lapse":     main,
 	"exits":     program(runExits),
@@ -33,7 +34,8 @@ var programs = map[string]func(){
 	"flip":      program(runFlip),
 	"shelf":     program(runShelf),
 	"await":     program(runAwait),
-	"idof":      program(runIDOf),
+	"idof":      program(func(args []string) error { return runMember("item", args) }),
+	"runof":     program(func(args []string) error { return runMember("run", args) }),
 }
 
 func program(run func(args []string) error) func() {
@@ -155,17 +157,16 @@ func runAwait(args []string) error {
 	return fmt.Errorf("%s did not appear", args[0])
 }
 
-func runIDOf(args []string) error {
+// runMember prints an id in the JSON object of a file.
+func runMember(name string, args []string) error {
 	raw, err := os.ReadFile(args[0])
 	if err != nil {
 		return err
 	}
-	var item struct {
-		Item sinks.ID `json:"item"`
-	}
-	if err := json.Unmarshal(raw, &item); err != nil {
+	var object map[string]any
+	if err := json.Unmarshal(raw, &object); err != nil {
 		return err
 	}
-	fmt.Println(item.Item)
+	fmt.Println(object[name])
 	return nil
 }

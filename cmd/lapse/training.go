@@ -41,7 +41,7 @@ History is kept; of a purged item only a tombstone is.`,
 	}
 	c.AddCommand(a.trainingRegisterCommand(), a.trainingCompleteCommand(), a.trainingOpenCommand(), a.trainingTrainedCommand(),
 		a.trainingWithdrawCommand(), a.trainingGrantCommand(), a.trainingListCommand(), a.trainingShowCommand(), a.trainingRestoreCommand(),
-		a.trainingWithdrawnCommand())
+		a.trainingWithdrawnCommand(), a.trainingCertificateCommand())
 	return c
 }
 
