@@ -224,6 +224,9 @@ func checkWindows(r *reporter, at place, windows []Window, allowed map[Trigger][
 		if (w.Trigger == AccountClosed) != (w.Event != "") {
 			r.fault(at.key("event"), "name the record that closes an account, and only for the trigger account_closed")
 		}
+		if len(w.Organisations) > 0 && w.Trigger != EventTime {
+			r.fault(at.key("organisations"), "organisations can have windows of their own only from event_time")
+		}
 		if w.Late != "" && (w.Trigger != EventTime || !known(choices, w.Late)) {
 			r.fault(at.key("late"), "say take or refuse, and only for the trigger event_time")
 		}

@@ -130,6 +130,9 @@ func (d *Dataset) checkKeys(r *reporter, at place) {
 			r.fault(at.key("subject").item(i, name), "%q must be a column of type String that identifies directly", name)
 		}
 	}
+	if c, ok := d.Column(d.Organisation); d.Organisation != "" && (!ok || c.Type.Kind() != Text) {
+		r.fault(at.key("organisation"), "%q must be a column of type String or LowCardinality(String)", d.Organisation)
+	}
 	for i, name := range d.OrderBy {
 		if c, ok := d.Column(name); !ok || c.Identifies == Directly || c.Type.Nullable() {
 			r.fault(at.key("order_by").item(i, name), "%q must be a column that does not identify directly and is not Nullable: a sorting key stays in the parts' metadata", name)
@@ -145,11 +148,37 @@ func (d *Dataset) checkRetention(r *reporter, at place) {
 	}
 	checkWindows(r, at, d.Retention, allowed)
 	w, ok := d.Window(EventTime)
+	if ok {
+		d.checkOrganisations(r, at, w)
+	}
 	switch {
 	case ok && w.Action == Anonymise && d.Publish == nil:
 		r.fault(at.key("publish"), "a window says to anonymise: describe the anonymised table")
 	case d.Publish != nil && !(ok && w.Action == Anonymise):
 		r.fault(at.key("publish"), "nothing is ever published here: no window says to anonymise")
+	}
+}
+
+// checkOrganisations checks the windows that organisations have of their own.
+func (d *Dataset) checkOrganisations(r *reporter, at place, w *Window) {
+	at = at.key("retention").item(slices.IndexFunc(d.Retention, func(o Window) bool { return o.Trigger == w.Trigger }), string(w.Trigger))
+	seen := map[string]bool{}
+	for i, o := range w.Organisations {
+		at := at.key("organisations").item(i, "")
+		if d.Organisation == "" {
+			r.fault(at, "say in the dataset which column holds the organisation (organisation: …)")
+		}
+		if len(o.Names) == 0 {
+			r.fault(at.key("names"), "name the organisations, as their records do")
+		}
+		for j, name := range o.Names {
+			if name == "" || seen[name] {
+				r.fault(at.key("names").item(j, name), "%q stands in two windows, or is no name", name)
+			}
+			seen[name] = true
+		}
+		checkKeep(r, at, o.Keep, false)
+		checkReason(r, at, o.Clause, o.Rationale)
 	}
 }
 
@@ -167,8 +196,13 @@ func (p *Policy) checkLastActivity(r *reporter, list place) {
 		}
 		for _, other := range p.Datasets {
 			w, ok := other.Window(EventTime)
-			if ok && other.SharesSubject(d) && shorter(w.Keep, last.Keep) {
-				r.fault(list.item(i, d.Name).key("retention"), "last_activity looks back %s, but %s keeps its records for %s only; shorten the one or lengthen the other", last.Keep, other.Name, w.Keep)
+			if !ok || !other.SharesSubject(d) {
+				continue
+			}
+			for _, keep := range w.periods() {
+				if shorter(keep, last.Keep) {
+					r.fault(list.item(i, d.Name).key("retention"), "last_activity looks back %s, but %s keeps its records for %s only; shorten the one or lengthen the other", last.Keep, other.Name, keep)
+				}
 			}
 		}
 	}

@@ -15,6 +15,9 @@ type Dataset struct {
 	// most lasting first: the first one that is not empty is the subject. A record
 	// that ties two of them together ties them in the whole partition.
 	Subject []string `yaml:"subject"`
+	// Organisation is the column of the organisation that a record belongs to. Legal
+	// holds on an organisation, and windows of its own, go by it.
+	Organisation string `yaml:"organisation,omitempty"`
 	// Time is the column of the event's own time, UTC. It decides the partition.
 	Time string `yaml:"time"`
 	// OrderBy is the sorting key. Identifiers may not be part of it.

@@ -150,10 +150,38 @@ type Window struct {
 	// Event is the name of the record that closes an account, where the trigger
 	// is account_closed.
 	Event string `yaml:"event,omitempty"`
+	// Organisations have periods of their own, because of what was agreed with them
+	// ("unless we inform you otherwise"). Only for the trigger event_time of datasets
+	// that say which column holds the organisation.
+	Organisations []OrganisationWindow `yaml:"organisations,omitempty"`
 	// Late says what to do with records that arrive when the window of their day has
 	// passed: take them, due at once, or refuse them. If it is left out they are
 	// taken where the action is to anonymise. Only for the trigger event_time.
 	Late Choice `yaml:"late,omitempty"`
+}
+
+// OrganisationWindow is how long the records of some organisations are kept, in place
+// of the window that it belongs to.
+type OrganisationWindow struct {
+	// Names are the organisations, as the dataset's column has them.
+	Names     []string `yaml:"names"`
+	Keep      Period   `yaml:"keep"`
+	Clause    string   `yaml:"clause"`
+	Rationale string   `yaml:"rationale"`
+}
+
+// Window returns the same as a window of its own, from the time of the event.
+func (o *OrganisationWindow) Window() *Window {
+	return &Window{Trigger: EventTime, Keep: o.Keep, Clause: o.Clause, Rationale: o.Rationale}
+}
+
+// periods are all periods of a window: its own and those of organisations.
+func (w *Window) periods() []Period {
+	all := []Period{w.Keep}
+	for _, o := range w.Organisations {
+		all = append(all, o.Keep)
+	}
+	return all
 }
 
 // Training is the rule for content used to train models.

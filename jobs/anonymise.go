@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/facesoft/lapse/config"
@@ -13,7 +14,8 @@ import (
 // Anonymise publishes the partitions that are past their window in generalised
 // form, and then deletes their personal rows.
 //
-// The order is: seal, so that nothing is added; stage; publish; verify with
+// The order is: seal, so that nothing is added; separate the rows that may not be
+// touched yet, where there are any; stage; publish; verify with
 // separate SQL; record the verification; drop; prove absence. A personal row goes
 // only after the record of the verification is stored. Until then, everything is
 // done again from the start after an interruption; from then on, only the drop is.
@@ -56,11 +58,10 @@ func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 		if !ok || w.Action != config.Anonymise {
 			continue
 		}
-		due, err := j.Personal.Partitions(ctx, d.Name, firstDayKept(w, now, j.Policy.TimeZone.Location()))
+		more, err := expired(ctx, j.Policy, j.Personal, d.Name, w, sinks.ActionAnonymise, now)
 		if err != nil {
-			return nil, fmt.Errorf("plan %s: %w", d.Name, err)
+			return nil, err
 		}
-		more := partitionSteps(j.Policy, d.Name, w, sinks.ActionAnonymise, due)
 		if err := askAboveShare(ctx, j.Personal, d, more); err != nil {
 			return nil, err
 		}
@@ -70,8 +71,8 @@ func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 }
 
 // Execute implements Job.
-func (j *Anonymise) Execute(ctx context.Context, _ Session, steps []Step) []Outcome {
-	b := &anonymiseBatch{Anonymise: j, dataset: steps[0].Dataset, outcomes: make([]Outcome, len(steps))}
+func (j *Anonymise) Execute(ctx context.Context, in Session, steps []Step) []Outcome {
+	b := &anonymiseBatch{Anonymise: j, dataset: steps[0].Dataset, asOf: in.AsOf, outcomes: make([]Outcome, len(steps))}
 	for i, s := range steps {
 		b.outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone}
 	}
@@ -89,6 +90,7 @@ func (j *Anonymise) Execute(ctx context.Context, _ Session, steps []Step) []Outc
 type anonymiseBatch struct {
 	*Anonymise
 	dataset  string
+	asOf     time.Time
 	outcomes []Outcome
 	ended    map[sinks.Partition]bool // those with nothing left to do
 }
@@ -136,6 +138,10 @@ func (b *anonymiseBatch) verifiedBefore(ctx context.Context, partitions []sinks.
 	if err != nil {
 		return nil, err
 	}
+	exempt, err := b.exempt(ctx, partitions)
+	if err != nil {
+		return nil, err
+	}
 	begun := map[sinks.Partition]sinks.Publication{}
 	for i := range b.outcomes {
 		o := &b.outcomes[i]
@@ -151,6 +157,9 @@ func (b *anonymiseBatch) verifiedBefore(ctx context.Context, partitions []sinks.
 			o.Result = sinks.ResultUnchanged
 			b.ended[p] = true
 		case !recorded || h.Personal >= pub.Rows && h.Personal > 0:
+		case exempt[p].Stays() > 0:
+			o.Result, b.ended[p] = sinks.ResultFailed, true
+			o.Err = fmt.Errorf("%w: %d of its rows came under a legal hold while it was being dropped; it waits until that ends", sinks.ErrConflict, exempt[p].Stays())
 		case h.Published != pub.Published:
 			o.Result, b.ended[p] = sinks.ResultFailed, true
 			o.Err = fmt.Errorf("%w: %d of %d personal rows are gone, but %d rows are published and not %d", sinks.ErrVerification, pub.Rows-h.Personal, pub.Rows, h.Published, pub.Published)
@@ -171,6 +180,10 @@ func (b *anonymiseBatch) publish(ctx context.Context, partitions []sinks.Partiti
 		return nil, err
 	}
 	sinks.Failpoint("anonymise.sealed")
+	partitions, err := b.separate(ctx, partitions)
+	if err != nil || len(partitions) == 0 {
+		return nil, err
+	}
 	staged, err := b.Publish.Stage(ctx, b.dataset, partitions)
 	if err != nil {
 		return nil, err
@@ -219,6 +232,37 @@ func (b *anonymiseBatch) seal(ctx context.Context, partitions []sinks.Partition)
 	return b.Personal.Seal(ctx, b.dataset, partitions)
 }
 
+// exempt counts the rows of partitions that may not be touched.
+func (b *anonymiseBatch) exempt(ctx context.Context, partitions []sinks.Partition) (map[sinks.Partition]sinks.Exempt, error) {
+	e, err := exemption(b.Policy, b.dataset, b.asOf)
+	if err != nil {
+		return nil, err
+	}
+	return b.Personal.Exempt(ctx, b.dataset, partitions, e)
+}
+
+// separate moves what may not be touched out of the way, and returns the partitions in
+// which something is left to do.
+func (b *anonymiseBatch) separate(ctx context.Context, partitions []sinks.Partition) ([]sinks.Partition, error) {
+	e, err := exemption(b.Policy, b.dataset, b.asOf)
+	if err != nil {
+		return nil, err
+	}
+	due, exempt, err := separate(ctx, b.Personal, b.dataset, partitions, e)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range partitions {
+		o := b.outcome(p)
+		o.Step.Held, o.Step.KeptLonger = exempt[p].Held, exempt[p].Later
+		if !slices.Contains(due, p) {
+			o.Result, b.ended[p] = sinks.ResultUnchanged, true
+		}
+	}
+	sinks.Failpoint("anonymise.separated")
+	return due, nil
+}
+
 // drop deletes the personal rows of partitions that are published and verified.
 func (b *anonymiseBatch) drop(ctx context.Context, verified map[sinks.Partition]sinks.Publication) error {
 	var partitions []sinks.Partition
@@ -232,6 +276,15 @@ func (b *anonymiseBatch) drop(ctx context.Context, verified map[sinks.Partition]
 	}
 	if err := b.nothingArrived(ctx, partitions, verified); err != nil {
 		return err
+	}
+	exempt, err := b.exempt(ctx, partitions)
+	if err != nil {
+		return err
+	}
+	for p, e := range exempt {
+		if e.Stays() > 0 {
+			return fmt.Errorf("%w: %d rows of %s came under a legal hold", sinks.ErrConflict, e.Stays(), p)
+		}
 	}
 	left, err := b.Personal.Drop(ctx, b.dataset, partitions)
 	if err != nil {
@@ -276,6 +329,7 @@ func (b *anonymiseBatch) nothingArrived(ctx context.Context, partitions []sinks.
 // describe writes what was published into an outcome.
 func describe(o *Outcome, pub sinks.Publication) {
 	o.Counts = map[sinks.Count]uint64{
+		sinks.CountHeld: o.Step.Held, sinks.CountKeptLonger: o.Step.KeptLonger,
 		sinks.CountBefore: pub.Rows, sinks.CountSubjects: pub.Subjects, sinks.CountPublished: pub.Published,
 		sinks.CountGeneralised: pub.Generalised, sinks.CountSuppressed: pub.Suppressed,
 	}

@@ -25,6 +25,10 @@ type Step struct {
 	Rows     uint64 `json:"rows,omitempty"`
 	Subjects uint64 `json:"subjects,omitempty"` // distinct people
 	Bytes    uint64 `json:"bytes,omitempty"`
+	// Of the rows of the partition, those that stay: under a legal hold, or because the
+	// window of their organisation has not passed.
+	Held       uint64 `json:"held,omitempty"`
+	KeptLonger uint64 `json:"kept_longer,omitempty"`
 	// Blocked says why the step waits although it is due.
 	Blocked string `json:"blocked,omitempty"`
 	// Asks says that it waits for nothing but somebody's approval of the plan.

@@ -79,7 +79,7 @@ func (j *Purge) planPartitions(ctx context.Context, now time.Time) ([]Step, erro
 		if !ok || w.Action != config.Erase {
 			continue
 		}
-		more, err := j.expired(ctx, now, d.Name, w)
+		more, err := expired(ctx, j.Policy, j.Personal, d.Name, w, sinks.ActionErasePartition, now)
 		if err == nil {
 			err = askAboveShare(ctx, j.Personal, d, more)
 		}
@@ -93,31 +93,27 @@ func (j *Purge) planPartitions(ctx context.Context, now time.Time) ([]Step, erro
 
 // planQuarantine plans the records that could not be read and were not replayed.
 func (j *Purge) planQuarantine(ctx context.Context, now time.Time) ([]Step, error) {
-	q := j.Policy.Quarantine
-	return j.expired(ctx, now, sinks.QuarantineDataset, &config.Window{
-		Trigger: config.Trigger(sinks.RuleQuarantined), Keep: q.Keep, Action: config.Erase, Clause: q.Clause, Rationale: q.Rationale,
-	})
+	return expired(ctx, j.Policy, j.Personal, sinks.QuarantineDataset, quarantineWindow(j.Policy), sinks.ActionErasePartition, now)
 }
 
-func (j *Purge) expired(ctx context.Context, now time.Time, dataset string, w *config.Window) ([]Step, error) {
-	due, err := j.Personal.Partitions(ctx, dataset, firstDayKept(w, now, j.Policy.TimeZone.Location()))
-	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", dataset, err)
+func quarantineWindow(p *config.Policy) *config.Window {
+	q := p.Quarantine
+	return &config.Window{
+		Trigger: config.Trigger(sinks.RuleQuarantined), Keep: q.Keep, Action: config.Erase, Clause: q.Clause, Rationale: q.Rationale,
 	}
-	return partitionSteps(j.Policy, dataset, w, sinks.ActionErasePartition, due), nil
 }
 
 // Execute implements Job.
 func (j *Purge) Execute(ctx context.Context, in Session, steps []Step) []Outcome {
 	switch steps[0].Action {
 	case sinks.ActionErasePartition:
-		return j.erasePartitions(ctx, steps)
+		return j.erasePartitions(ctx, in, steps)
 	case sinks.ActionPurgeItem:
 		return j.purgeItems(ctx, in, steps)
 	case sinks.ActionMarkItems:
 		return []Outcome{j.markItems(ctx, in, steps[0])}
 	case sinks.ActionEraseSubjects:
-		return []Outcome{j.eraseSubjects(ctx, steps[0])}
+		return []Outcome{j.eraseSubjects(ctx, in, steps[0])}
 	case sinks.ActionDestroyKey:
 		return []Outcome{j.destroyKey(in, steps[0])}
 	case sinks.ActionForgetItems:
@@ -126,9 +122,14 @@ func (j *Purge) Execute(ctx context.Context, in Session, steps []Step) []Outcome
 	return failAll(steps, fmt.Errorf("purge does not do %q", steps[0].Action))
 }
 
-// erasePartitions drops partitions that are not published.
-func (j *Purge) erasePartitions(ctx context.Context, steps []Step) []Outcome {
+// erasePartitions drops partitions that are not published, but for the rows that may
+// not be touched.
+func (j *Purge) erasePartitions(ctx context.Context, in Session, steps []Step) []Outcome {
 	dataset, partitions := steps[0].Dataset, partitionsOf(steps)
+	e, err := exemption(j.Policy, dataset, in.AsOf)
+	if err != nil {
+		return failAll(steps, err)
+	}
 	unlock, err := j.Locks.Lock(ctx, sealLock(dataset))
 	if err != nil {
 		return failAll(steps, err)
@@ -139,15 +140,27 @@ func (j *Purge) erasePartitions(ctx context.Context, steps []Step) []Outcome {
 		return failAll(steps, err)
 	}
 	sinks.Failpoint("purge.sealed")
-	left, err := j.Personal.Drop(ctx, dataset, partitions)
+	due, exempt, err := separate(ctx, j.Personal, dataset, partitions, e)
+	if err != nil {
+		return failAll(steps, err)
+	}
+	sinks.Failpoint("purge.separated")
+	left, err := j.Personal.Drop(ctx, dataset, due)
 	if err != nil {
 		return failAll(steps, err)
 	}
 	sinks.Failpoint("purge.dropped")
 	outcomes := make([]Outcome, len(steps))
 	for i, s := range steps {
+		if !slices.Contains(due, *s.Partition) {
+			outcomes[i] = Outcome{Step: s, Result: sinks.ResultUnchanged}
+			continue
+		}
+		s.Held, s.KeptLonger = exempt[*s.Partition].Held, exempt[*s.Partition].Later
 		outcomes[i] = absent(s, left[*s.Partition])
-		outcomes[i].Counts = map[sinks.Count]uint64{sinks.CountBefore: s.Rows, sinks.CountSubjects: s.Subjects}
+		outcomes[i].Counts = map[sinks.Count]uint64{
+			sinks.CountBefore: s.Rows, sinks.CountSubjects: s.Subjects, sinks.CountHeld: s.Held, sinks.CountKeptLonger: s.KeptLonger,
+		}
 	}
 	return outcomes
 }

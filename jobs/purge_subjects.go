@@ -27,7 +27,7 @@ func (j *Purge) planSubjects(ctx context.Context, now time.Time) ([]Step, error)
 				Reason: fmt.Sprintf("kept %s from %s", w.Keep, w.Trigger),
 			}
 			s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), s.Dataset, string(s.Rule), s.Due.Format(time.RFC3339))
-			cutoff, err := j.cutoff(s)
+			cutoff, err := j.cutoff(s, now)
 			if err != nil {
 				return nil, err
 			}
@@ -47,7 +47,7 @@ func (j *Purge) planSubjects(ctx context.Context, now time.Time) ([]Step, error)
 
 // cutoff says whose rows a step concerns. The step's time is the instant at or
 // before which the subject's event must have happened.
-func (j *Purge) cutoff(s Step) (sinks.SubjectCutoff, error) {
+func (j *Purge) cutoff(s Step, asOf time.Time) (sinks.SubjectCutoff, error) {
 	d, ok := j.Policy.Dataset(s.Dataset)
 	if !ok {
 		return sinks.SubjectCutoff{}, fmt.Errorf("the policy has no dataset %q any more", s.Dataset)
@@ -56,12 +56,12 @@ func (j *Purge) cutoff(s Step) (sinks.SubjectCutoff, error) {
 	if !ok {
 		return sinks.SubjectCutoff{}, fmt.Errorf("the dataset %q has no window from %s any more", s.Dataset, s.Rule)
 	}
-	return sinks.SubjectCutoff{Rule: s.Rule, Before: s.Due, Event: w.Event}, nil
+	return sinks.SubjectCutoff{Rule: s.Rule, Before: s.Due, Event: w.Event, AsOf: asOf}, nil
 }
 
 // eraseSubjects deletes the rows of the subjects that are due.
-func (j *Purge) eraseSubjects(ctx context.Context, s Step) Outcome {
-	cutoff, err := j.cutoff(s)
+func (j *Purge) eraseSubjects(ctx context.Context, in Session, s Step) Outcome {
+	cutoff, err := j.cutoff(s, in.AsOf)
 	if err != nil {
 		return failed(s, err)
 	}

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -25,27 +26,57 @@ func firstDayKept(w *config.Window, now time.Time, zone *time.Location) sinks.Da
 	return day
 }
 
-// partitionSteps plans one step for each partition of a dataset that is past its
-// window.
-func partitionSteps(p *config.Policy, dataset string, w *config.Window, action sinks.Action, stats []sinks.PartitionStats) []Step {
-	steps := make([]Step, len(stats))
+// expired plans one step for each partition of a dataset in which rows are past their
+// window. Rows under a legal hold are not due, and those of organisations with a window
+// of their own are due by that.
+func expired(ctx context.Context, p *config.Policy, tables sinks.PersonalTables, dataset string, w *config.Window, action sinks.Action, now time.Time) ([]Step, error) {
+	zone := p.TimeZone.Location()
+	e, reach := exemptionOf(w, now, zone)
+	stats, err := tables.Partitions(ctx, dataset, reach)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", dataset, err)
+	}
+	exempt, err := tables.Exempt(ctx, dataset, partitionsIn(stats), e)
+	if err != nil {
+		return nil, fmt.Errorf("plan %s: %w", dataset, err)
+	}
+	steps := make([]Step, 0, len(stats))
 	for i, s := range stats {
-		due := dueAt(w, s.Day, p.TimeZone.Location())
-		steps[i] = Step{
+		of, mixed := exempt[s.Partition]
+		if mixed && s.Rows > 0 && of.Stays() >= s.Rows && of.Moved == 0 {
+			continue // none of it is due
+		}
+		due := dueSince(w, s.Day, of, now, zone)
+		step := Step{
 			ID:     sinks.HashID(p.Name, p.Version, string(action), dataset, s.String(), due.Format(time.RFC3339)),
 			Action: action, Dataset: dataset, Partition: &stats[i].Partition,
 			Rule: sinks.Rule(w.Trigger), Clause: w.Clause, Due: due,
 			Reason: fmt.Sprintf("kept %s from %s", w.Keep, s.Day),
-			Rows:   s.Rows, Subjects: s.Subjects, Bytes: s.Bytes,
+			Rows:   s.Rows - of.Stays(), Subjects: s.Subjects, Bytes: s.Bytes, Held: of.Held, KeptLonger: of.Later,
+		}
+		if of.Held > 0 {
+			step.Reason += fmt.Sprintf("; %d more rows are under a legal hold", of.Held)
+		}
+		if of.Later > 0 {
+			step.Reason += fmt.Sprintf("; the window of %d more rows has not passed", of.Later)
 		}
 		switch {
 		case s.Unfinished > 0:
-			steps[i].Blocked = fmt.Sprintf("%d of its rows come from a file whose ingest was interrupted: run ingest again first", s.Unfinished)
+			step.Blocked = fmt.Sprintf("%d of its rows come from a file whose ingest was interrupted: run ingest again first", s.Unfinished)
 		case s.Detached > 0:
-			steps[i].Blocked = fmt.Sprintf("%d of its parts are detached and hold rows that cannot be seen: attach them, or drop them with ALTER TABLE … DROP DETACHED PARTITION", s.Detached)
+			step.Blocked = fmt.Sprintf("%d of its parts are detached and hold rows that cannot be seen: attach them, or drop them with ALTER TABLE … DROP DETACHED PARTITION", s.Detached)
 		}
+		steps = append(steps, step)
 	}
-	return steps
+	return steps, nil
+}
+
+func partitionsIn(stats []sinks.PartitionStats) []sinks.Partition {
+	partitions := make([]sinks.Partition, len(stats))
+	for i, s := range stats {
+		partitions[i] = s.Partition
+	}
+	return partitions
 }
 
 // samePartitions returns how many of the steps, from the first, concern

@@ -118,6 +118,7 @@ const (
 	JobConsent   JobKind = "consent"
 	JobAudit     JobKind = "audit"    // the log itself: years and keys
 	JobTraining  JobKind = "training" // what people decide about single training items
+	JobHold      JobKind = "hold"     // legal holds
 )
 
 // Action is what an entry is about.
@@ -141,6 +142,8 @@ const (
 	ActionOpenYear       Action = "open_year"        // the first entry of a year's log; see Continues
 	ActionMarkItems      Action = "mark_items"       // hide the training items that are due, before they are deleted
 	ActionRestoreItem    Action = "restore_item"     // take the mark from a training item, and what it was due for
+	ActionPlaceHold      Action = "place_hold"       // Item is the hold's id
+	ActionReleaseHold    Action = "release_hold"
 )
 
 // Result is how an outcome ended.
@@ -215,6 +218,8 @@ const (
 	CountPublished   Count = "published"
 	CountGeneralised Count = "generalised" // published at a coarser level than the first
 	CountSuppressed  Count = "suppressed"
+	CountHeld        Count = "held"        // left out because of a legal hold
+	CountKeptLonger  Count = "kept_longer" // left out because their window is another one
 	CountObjects     Count = "objects"
 	CountDerivatives Count = "derivatives"
 	CountBytes       Count = "bytes"

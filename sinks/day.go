@@ -56,9 +56,28 @@ type Partition struct {
 	Day   Day    `json:"day"`
 }
 
+// Batches from SeparatedBatches on hold rows that were separated from a batch because
+// they may not be touched as early as the others: those of batch 3 go into batch
+// 3+SeparatedBatches, and what is separated from that into 3+2*SeparatedBatches. No
+// row arrives in such a batch.
+const SeparatedBatches = 1 << 24
+
+// Next returns the partition into which rows of p are separated.
+func (p Partition) Next() Partition {
+	p.Batch += SeparatedBatches
+	return p
+}
+
+// Separated reports whether p holds rows that were separated from others.
+func (p Partition) Separated() bool { return p.Batch >= SeparatedBatches }
+
 func (p Partition) String() string {
-	if p.Batch == 0 {
+	batch, separated := p.Batch%SeparatedBatches, p.Batch/SeparatedBatches
+	switch {
+	case separated > 0:
+		return fmt.Sprintf("%s/%d+%d", p.Day, batch, separated)
+	case batch == 0:
 		return p.Day.String()
 	}
-	return fmt.Sprintf("%s/%d", p.Day, p.Batch)
+	return fmt.Sprintf("%s/%d", p.Day, batch)
 }

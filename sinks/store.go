@@ -123,6 +123,7 @@ type PersonalTables interface {
 	// Drop deletes partitions, waits until they are physically gone, and returns
 	// what is left of each. Dropping what is not there has no effect.
 	Drop(ctx context.Context, dataset string, partitions []Partition) (map[Partition]Absence, error)
+	MixedDays
 }
 
 // Publication is the record of one published partition.

@@ -81,6 +81,8 @@ type SubjectCutoff struct {
 	Rule   Rule
 	Before time.Time
 	Event  string // the name of the record that closes an account
+	// AsOf says which holds are in force: their rows are left out.
+	AsOf time.Time
 }
 
 // SubjectRows counts the rows and people of a dataset that a cutoff takes.

@@ -248,12 +248,17 @@ func parseAsOf(text string, p *config.Policy) (time.Time, error) {
 	if text == "" {
 		return time.Now().UTC(), nil
 	}
+	return parseMoment("--as-of", text, p)
+}
+
+// parseMoment reads a time, or the first instant of a day in the policy's time zone.
+func parseMoment(flag, text string, p *config.Policy) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t.UTC(), nil
 	}
 	d, err := config.ParseDate(text)
 	if err != nil {
-		return time.Time{}, usageError{fmt.Errorf("--as-of: %w, or a time such as 2027-01-01T12:00:00Z", err)}
+		return time.Time{}, usageError{fmt.Errorf("%s: %w, or a time such as 2027-01-01T12:00:00Z", flag, err)}
 	}
 	return d.Start(p.TimeZone.Location()).UTC(), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -66,8 +67,13 @@ func (s *Store) Holdings(ctx context.Context, dataset string, partitions []sinks
 	return holdings, err
 }
 
-// Seal implements sinks.PersonalTables.
+// Seal implements sinks.PersonalTables. Nothing arrives in the batches of separated
+// rows, and late rows are not to be counted from them.
 func (s *Store) Seal(ctx context.Context, dataset string, partitions []sinks.Partition) error {
+	partitions = slices.DeleteFunc(slices.Clone(partitions), sinks.Partition.Separated)
+	if len(partitions) == 0 {
+		return nil
+	}
 	return s.insert(ctx, "insert_seals", s.db, len(partitions), func(i int) []any {
 		return []any{dataset, partitions[i].Day.Start(), partitions[i].Batch}
 	})
@@ -78,6 +84,9 @@ func (s *Store) Drop(ctx context.Context, dataset string, partitions []sinks.Par
 	t, err := s.table(dataset)
 	if err != nil {
 		return nil, err
+	}
+	if len(partitions) == 0 {
+		return nil, nil
 	}
 	ids := partitionIDs(partitions)
 	if err := s.dropPartitions(ctx, t, ids); err != nil {

@@ -21,12 +21,13 @@ import (
 var sqlFiles embed.FS
 
 var statements = template.Must(template.New("").Funcs(template.FuncMap{
-	"name":        quote,
-	"literal":     literal,
-	"join":        strings.Join,
-	"longestText": func() int { return longestText },
-	"mostWords":   func() int { return mostWords },
-	"cellValue":   cellValue,
+	"name":             quote,
+	"literal":          literal,
+	"join":             strings.Join,
+	"longestText":      func() int { return longestText },
+	"mostWords":        func() int { return mostWords },
+	"cellValue":        cellValue,
+	"separatedBatches": func() int { return sinks.SeparatedBatches },
 }).ParseFS(sqlFiles, "sql/*.sql"))
 
 // Texts of more bytes or words than any page's address has are not looked through

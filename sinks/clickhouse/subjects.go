@@ -17,10 +17,13 @@ var _ sinks.SubjectTables = (*Store)(nil)
 // erasure.
 type erasure struct {
 	Control, SubjectTable string
+	HeldTable             string
 	Database, Name, Time  string
 	Subject               string
 	Event                 string
 	Witnesses             []witness
+	Held                  *heldRows // nil where no hold is in force
+	parameters            parameters
 }
 
 // witness is a table that shows when a subject was active.
@@ -32,11 +35,11 @@ type witness struct {
 
 // DueSubjects implements sinks.SubjectTables.
 func (s *Store) DueSubjects(ctx context.Context, dataset string, c sinks.SubjectCutoff) (rows sinks.SubjectRows, err error) {
-	e, err := s.newErasure(dataset, c)
+	e, err := s.newErasure(ctx, dataset, c)
 	if err != nil {
 		return rows, err
 	}
-	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), e.SubjectTable)) }()
+	defer func() { err = errors.Join(err, s.dropErasure(context.WithoutCancel(ctx), e)) }()
 	if err := s.findSubjects(ctx, e, c); err != nil {
 		return rows, err
 	}
@@ -46,11 +49,11 @@ func (s *Store) DueSubjects(ctx context.Context, dataset string, c sinks.Subject
 
 // EraseSubjects implements sinks.SubjectTables.
 func (s *Store) EraseSubjects(ctx context.Context, dataset string, c sinks.SubjectCutoff) (rows sinks.SubjectRows, left sinks.Absence, err error) {
-	e, err := s.newErasure(dataset, c)
+	e, err := s.newErasure(ctx, dataset, c)
 	if err != nil {
 		return rows, left, err
 	}
-	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), e.SubjectTable)) }()
+	defer func() { err = errors.Join(err, s.dropErasure(context.WithoutCancel(ctx), e)) }()
 	if err := s.findSubjects(ctx, e, c); err != nil {
 		return rows, left, err
 	}
@@ -72,10 +75,24 @@ func (s *Store) findSubjects(ctx context.Context, e *erasure, c sinks.SubjectCut
 	if err := s.exec(ctx, "create_due_subjects", e, nil); err != nil {
 		return err
 	}
-	return s.exec(ctx, "find_due_subjects", e, parameters{"before": milliseconds(c.Before)})
+	if err := s.exec(ctx, "find_due_subjects", e, parameters{"before": milliseconds(c.Before)}); err != nil || e.Held == nil {
+		return err
+	}
+	if err := s.exec(ctx, "create_held", e, nil); err != nil {
+		return err
+	}
+	return s.exec(ctx, "find_held", e, e.parameters)
 }
 
-func (s *Store) newErasure(dataset string, c sinks.SubjectCutoff) (*erasure, error) {
+func (s *Store) dropErasure(ctx context.Context, e *erasure) error {
+	err := s.dropStage(ctx, e.SubjectTable)
+	if e.Held != nil {
+		err = errors.Join(err, s.dropStage(ctx, e.HeldTable))
+	}
+	return err
+}
+
+func (s *Store) newErasure(ctx context.Context, dataset string, c sinks.SubjectCutoff) (*erasure, error) {
 	t, err := s.table(dataset)
 	if err != nil {
 		return nil, err
@@ -85,8 +102,16 @@ func (s *Store) newErasure(dataset string, c sinks.SubjectCutoff) (*erasure, err
 	}
 	e := &erasure{
 		Control: s.db.Control, SubjectTable: stagePrefix + sinks.NewID().String() + "_subjects",
-		Database: t.Database, Name: t.Name, Time: t.Time, Subject: firstIdentifier(t.dataset.Subject),
+		HeldTable: stagePrefix + sinks.NewID().String() + "_held",
+		Database:  t.Database, Name: t.Name, Time: t.Time, Subject: firstIdentifier(t.dataset.Subject),
 		Event: c.Event,
+	}
+	if any, err := s.holdsInForce(ctx, dataset, c.AsOf); err != nil {
+		return nil, err
+	} else if any {
+		held := s.heldRows(t)
+		held.ByPartition = false // people are tied over all of the table
+		e.Held, e.parameters = &held, holdParameters(dataset, c.AsOf)
 	}
 	for i := range s.policy.Datasets {
 		d := &s.policy.Datasets[i]

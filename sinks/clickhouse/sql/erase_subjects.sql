@@ -1,1 +1,4 @@
 ALTER TABLE {{name .Database .Name}} DELETE WHERE {{.Subject}} IN (SELECT subject FROM {{name .Control .SubjectTable}})
+{{- if .Held}}
+    AND lapse_record NOT IN (SELECT record FROM {{name .Control .HeldTable}})
+{{- end}}

@@ -1,0 +1,1 @@
+SELECT count() FROM ({{template "holds_in_force.sql" .}})

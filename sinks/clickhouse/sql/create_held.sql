@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .HeldTable}} (record UUID) ENGINE = Memory

@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .StageTable}} AS {{name .Database .Name}}
