@@ -52,6 +52,7 @@ type Report struct {
 	Steps    int           `json:"steps"`
 	Failed   int           `json:"failed"`
 	Blocked  []Step        `json:"blocked,omitempty"` // due, but waiting
+	Left     int           `json:"left,omitempty"`    // steps that are due and that the approved plan does not have
 	Outcomes []Outcome     `json:"outcomes,omitempty"`
 	// Unwanted is how often fields came that no purpose of the policy covers.
 	Unwanted map[string]uint64 `json:"unwanted,omitempty"`
@@ -153,9 +154,11 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 		return err
 	}
 	if n.Approved != nil {
+		due := len(planned)
 		if planned, err = n.Approved.hold(PolicyRef(n.Policy), planned, n.Tolerance); err != nil {
 			return err
 		}
+		n.report.Left = due - len(planned)
 	}
 	steps := n.ready(interrupted, planned)
 	n.report.Outcomes = make([]Outcome, 0, len(steps))

@@ -240,6 +240,9 @@ func verdict(r *jobs.Report, err error) error {
 	if err == nil && len(r.Blocked) > 0 {
 		err = fmt.Errorf("%w: %d steps wait, the first because %s", errOverdue, len(r.Blocked), r.Blocked[0].Blocked)
 	}
+	if err == nil && r.Left > 0 {
+		err = fmt.Errorf("%w: %d more steps are due that the plan does not have", errOverdue, r.Left)
+	}
 	return err
 }
 

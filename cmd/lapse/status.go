@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
 	"github.com/facesoft/lapse/sinks/auditlog"
@@ -16,7 +18,7 @@ func (a *app) statusCommand() *cobra.Command {
 	var asOf string
 	c := &cobra.Command{
 		Use:     "status",
-		Short:   "Show what is held, what is due, and what was done last",
+		Short:   "Show what is held, what is due and how late, and what was done last",
 		Example: "  lapse status\n  lapse status --output json",
 		Args:    exactly(0),
 		RunE:    func(c *cobra.Command, _ []string) error { return a.status(c.Context(), asOf) },
@@ -29,7 +31,9 @@ func (a *app) statusCommand() *cobra.Command {
 type statusReport struct {
 	AsOf time.Time `json:"as_of"`
 	*sinks.Status
-	Due   map[string]dueStatus `json:"due"` // by dataset; training items by "training"
+	Due   map[string]dueStatus `json:"due"`   // by dataset; training items by "training"
+	Lag   []lagStatus          `json:"lag"`   // by dataset and rule, those with none too
+	Holds int                  `json:"holds"` // legal holds in force
 	Runs  []sinks.RunRecord    `json:"runs"`
 	Audit auditStatus          `json:"audit"`
 }
@@ -39,6 +43,16 @@ type dueStatus struct {
 	Steps  int       `json:"steps"`
 	Rows   uint64    `json:"rows"`
 	Oldest time.Time `json:"oldest"` // since when the first has been due
+}
+
+// lagStatus says how late one rule is carried out for one dataset.
+type lagStatus struct {
+	Dataset string     `json:"dataset"`
+	Rule    sinks.Rule `json:"rule"`
+	Steps   int        `json:"steps"`
+	Rows    uint64     `json:"rows"`
+	Since   time.Time  `json:"since,omitzero"` // when the first was due
+	Seconds int64      `json:"seconds"`        // past that, as of the status's time
 }
 
 type auditStatus struct {
@@ -67,6 +81,15 @@ func (a *app) status(ctx context.Context, at string) error {
 	if r.Runs, err = i.store.LastRuns(ctx); err != nil {
 		return err
 	}
+	holds, err := i.store.Holds(ctx)
+	if err != nil {
+		return err
+	}
+	for _, h := range holds {
+		if h.InForce(asOf) {
+			r.Holds++
+		}
+	}
 	if r.Audit, err = a.auditState(ctx); err != nil {
 		return err
 	}
@@ -74,6 +97,7 @@ func (a *app) status(ctx context.Context, at string) error {
 }
 
 func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Time) error {
+	r.Lag = rulesOf(i.policy)
 	for _, job := range []jobs.Job{i.anonymise(), i.purge()} {
 		steps, err := job.Plan(ctx, asOf)
 		if err != nil {
@@ -91,9 +115,40 @@ func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Ti
 				d.Oldest = s.Due
 			}
 			r.Due[name] = d
+			r.addLag(name, &s, asOf)
 		}
 	}
 	return nil
+}
+
+// rulesOf lists the rules of a policy by dataset, without any lag.
+func rulesOf(p *config.Policy) (lag []lagStatus) {
+	add := func(dataset string, windows []config.Window) {
+		for _, w := range windows {
+			lag = append(lag, lagStatus{Dataset: dataset, Rule: sinks.Rule(w.Trigger)})
+		}
+	}
+	for _, d := range p.Datasets {
+		add(d.Name, d.Retention)
+	}
+	if p.Training != nil {
+		add(sinks.TrainingDataset, p.Training.Retention)
+	}
+	return append(lag, lagStatus{Dataset: sinks.QuarantineDataset, Rule: sinks.RuleQuarantined})
+}
+
+// addLag adds a step that is due. Steps that have no rule only tidy up.
+func (r *statusReport) addLag(dataset string, s *jobs.Step, asOf time.Time) {
+	i := slices.IndexFunc(r.Lag, func(l lagStatus) bool { return l.Dataset == dataset && l.Rule == s.Rule })
+	if i < 0 || s.Due.IsZero() {
+		return
+	}
+	l := &r.Lag[i]
+	l.Steps++
+	l.Rows += s.Rows
+	if l.Since.IsZero() || s.Due.Before(l.Since) {
+		l.Since, l.Seconds = s.Due, int64(asOf.Sub(s.Due)/time.Second)
+	}
 }
 
 // auditState reads the newest checkpoint; a log that has not begun is no error.
@@ -126,7 +181,18 @@ func (a *app) printStatus(r *statusReport) error {
 		rows = append(rows, []any{d.Dataset, d.Personal, first, last, due.Rows, due.Oldest, d.Published, d.Suppressed, d.Smallest})
 	}
 	a.printTable([]string{"dataset", "personal rows", "from", "to", "due rows", "due since (UTC)", "published rows", "suppressed", "smallest class"}, rows)
-	a.say("\ntraining items: %d registered, %d due, %d purged", r.Items, r.Due["training"].Steps, r.Purged)
+	rows = nil
+	for _, l := range r.Lag {
+		if l.Steps > 0 {
+			rows = append(rows, []any{l.Dataset, string(l.Rule), uint64(l.Steps), l.Rows, l.Since, uint64(l.Seconds)})
+		}
+	}
+	if len(rows) > 0 {
+		a.say("")
+		a.printTable([]string{"overdue", "rule", "steps", "rows", "due since (UTC)", "seconds past"}, rows)
+	}
+	a.say("\nlegal holds in force: %d", r.Holds)
+	a.say("training items: %d registered, %d due, %d purged", r.Items, r.Due["training"].Steps, r.Purged)
 	a.say("input files: %d ingested, %d interrupted; %d records in quarantine", r.Sources, r.Unfinished, r.Quarantined)
 	a.say("audit log: %d entries in this year's, root %s", r.Audit.Entries, r.Audit.Root)
 	if len(r.Runs) == 0 {
