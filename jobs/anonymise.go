@@ -195,7 +195,18 @@ func (b *anonymiseBatch) publish(ctx context.Context, partitions []sinks.Partiti
 
 func (b *anonymiseBatch) publishStaged(ctx context.Context, staged sinks.Staged, partitions []sinks.Partition) ([]sinks.Publication, error) {
 	for _, p := range partitions {
-		if err := staged.Publish(ctx, p); err != nil {
+		err := staged.Publish(ctx, p)
+		if errors.Is(err, sinks.ErrSuppression) { // the others may go on
+			o := b.outcome(p)
+			o.Result, o.Err, b.ended[p] = sinks.ResultFailed, err, true
+			for _, pub := range staged.Publications() {
+				if pub.Partition == p {
+					describe(o, pub)
+				}
+			}
+			continue
+		}
+		if err != nil {
 			return nil, err
 		}
 		b.reached(p, sinks.StagePublished)
@@ -331,7 +342,7 @@ func describe(o *Outcome, pub sinks.Publication) {
 	o.Counts = map[sinks.Count]uint64{
 		sinks.CountHeld: o.Step.Held, sinks.CountKeptLonger: o.Step.KeptLonger,
 		sinks.CountBefore: pub.Rows, sinks.CountSubjects: pub.Subjects, sinks.CountPublished: pub.Published,
-		sinks.CountGeneralised: pub.Generalised, sinks.CountSuppressed: pub.Suppressed,
+		sinks.CountGeneralised: pub.Generalised, sinks.CountSuppressed: pub.Suppressed, sinks.CountLoss: uint64(pub.Loss*1e6 + 0.5),
 	}
 	o.K, o.Query = &pub.K, pub.Query
 }

@@ -220,6 +220,7 @@ const (
 	CountSuppressed  Count = "suppressed"
 	CountHeld        Count = "held"        // left out because of a legal hold
 	CountKeptLonger  Count = "kept_longer" // left out because their window is another one
+	CountLoss        Count = "loss_ppm"    // detail lost by the publication, in parts per million
 	CountObjects     Count = "objects"
 	CountDerivatives Count = "derivatives"
 	CountBytes       Count = "bytes"
@@ -240,6 +241,7 @@ const (
 	ErrorUnavailable   ErrorClass = "unavailable"    // a store did not answer; retry
 	ErrorInvalidInput  ErrorClass = "invalid_input"  // the input cannot be read as what it says it is
 	ErrorVerification  ErrorClass = "verification"   // a check after the effect did not hold
+	ErrorSuppression   ErrorClass = "suppression"    // more would be suppressed than the policy allows
 	ErrorConflict      ErrorClass = "conflict"       // somebody else changed what was being worked on
 	ErrorRefused       ErrorClass = "refused"        // a store refused, e.g. an object lock
 	ErrorSourceMissing ErrorClass = "source_missing" // the input file of an interrupted step is gone

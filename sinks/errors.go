@@ -13,6 +13,8 @@ var (
 	ErrVerification = errors.New("verification failed")
 	// ErrConflict: somebody else changed what was being worked on.
 	ErrConflict = errors.New("changed by somebody else meanwhile")
+	// ErrSuppression: more rows would be suppressed than the policy allows.
+	ErrSuppression = errors.New("too much would be suppressed")
 	// ErrRefused: the store may not delete the object, for example because of a lock.
 	ErrRefused = errors.New("refused by the store")
 	// ErrInvalidInput: the input cannot be read as what it says it is.
@@ -31,6 +33,7 @@ func ClassOf(err error) ErrorClass {
 		{context.DeadlineExceeded, ErrorInterrupted},
 		{ErrVerification, ErrorVerification},
 		{ErrConflict, ErrorConflict},
+		{ErrSuppression, ErrorSuppression},
 		{ErrRefused, ErrorRefused},
 		{ErrInvalidInput, ErrorInvalidInput},
 		{ErrSourceMissing, ErrorSourceMissing},

@@ -12,6 +12,11 @@ type DatasetStatus struct {
 	Suppressed uint64 `json:"suppressed"` // rows that fitted no class, ever
 	Partitions uint64 `json:"partitions"` // published ones, ever
 	Smallest   uint64 `json:"smallest"`   // people in the smallest class ever published
+	// Of all publications: classes, rows at a coarser level than the first, and the share
+	// of the detail that was lost, by rows.
+	Classes     uint64  `json:"classes"`
+	Generalised uint64  `json:"generalised"`
+	Loss        float64 `json:"loss"`
 }
 
 // Status is what there is in the tables.

@@ -136,10 +136,14 @@ type Publication struct {
 	Published   uint64
 	Generalised uint64 // of the published, those at a coarser level than the first
 	Suppressed  uint64
-	K           KResult
-	Query       Digest    // of the SQL that made it
-	VerifiedAt  time.Time // zero if it is not what it should be
-	DroppedAt   time.Time // zero while the personal rows may still be there
+	// Loss is the share of the detail that is lost, from 0 to 1: for a row the mean of its
+	// columns' levels in relation to the coarsest, 1 if it is suppressed (1 less the
+	// Precision of Sweeney, 2002).
+	Loss       float64
+	K          KResult
+	Query      Digest    // of the SQL that made it
+	VerifiedAt time.Time // zero if it is not what it should be
+	DroppedAt  time.Time // zero while the personal rows may still be there
 }
 
 // Publisher makes the anonymised tables, for several partitions of a dataset at
@@ -159,7 +163,8 @@ type Staged interface {
 	// Publications returns what was staged; after Verify, with its outcome.
 	Publications() []Publication
 	// Publish makes all rows of one partition visible at once, in place of what an
-	// interrupted run may have left.
+	// interrupted run may have left. It ends with ErrSuppression, and publishes nothing
+	// of the partition, where the policy does not allow that much to be suppressed.
 	Publish(ctx context.Context, p Partition) error
 	// Verify looks at what is published, with separate SQL: that no row is missing,
 	// that every class holds k people, and that no direct identifier is found. It

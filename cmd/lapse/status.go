@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -178,9 +179,9 @@ func (a *app) printStatus(r *statusReport) error {
 			first, last = d.First.String(), d.Last.String()
 		}
 		due := r.Due[d.Dataset]
-		rows = append(rows, []any{d.Dataset, d.Personal, first, last, due.Rows, due.Oldest, d.Published, d.Suppressed, d.Smallest})
+		rows = append(rows, []any{d.Dataset, d.Personal, first, last, due.Rows, due.Oldest, d.Published, d.Suppressed, d.Generalised, fmt.Sprintf("%.1f%%", 100*d.Loss), d.Classes, d.Smallest})
 	}
-	a.printTable([]string{"dataset", "personal rows", "from", "to", "due rows", "due since (UTC)", "published rows", "suppressed", "smallest class"}, rows)
+	a.printTable([]string{"dataset", "personal rows", "from", "to", "due rows", "due since (UTC)", "published rows", "suppressed", "generalised", "detail lost", "classes", "smallest class"}, rows)
 	rows = nil
 	for _, l := range r.Lag {
 		if l.Steps > 0 {

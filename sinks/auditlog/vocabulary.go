@@ -33,10 +33,10 @@ var vocabularies = map[reflect.Type][]string{
 		sinks.CountRefusedPurpose, sinks.CountRefusedConsent, sinks.CountRefusedAge,
 		sinks.CountRefusedRegion, sinks.CountRefusedErased, sinks.CountRefusedLate, sinks.CountBefore,
 		sinks.CountAfter, sinks.CountSubjects, sinks.CountPublished, sinks.CountGeneralised,
-		sinks.CountSuppressed, sinks.CountHeld, sinks.CountKeptLonger, sinks.CountObjects, sinks.CountDerivatives, sinks.CountBytes,
+		sinks.CountSuppressed, sinks.CountHeld, sinks.CountKeptLonger, sinks.CountLoss, sinks.CountObjects, sinks.CountDerivatives, sinks.CountBytes,
 		sinks.CountSteps, sinks.CountFailed),
 	reflect.TypeFor[sinks.ErrorClass](): words(sinks.ErrorUnavailable, sinks.ErrorInvalidInput,
-		sinks.ErrorVerification, sinks.ErrorConflict, sinks.ErrorRefused,
+		sinks.ErrorVerification, sinks.ErrorSuppression, sinks.ErrorConflict, sinks.ErrorRefused,
 		sinks.ErrorSourceMissing, sinks.ErrorInterrupted, sinks.ErrorInternal),
 }
 

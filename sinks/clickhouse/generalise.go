@@ -22,6 +22,9 @@ type generalisation struct {
 	DistinctTexts       []string   // the texts of all vectors, each once
 	Measures            []string   // quoted columns that are published as they are
 	Values              []publishedValue
+	Sensitive           []sensitiveColumn
+	Limit               float64    // share of a partition's rows that may be suppressed
+	Losses              []float64  // per vector: the share of detail that is lost
 	Identifiers         []string   // quoted columns that identify directly
 	Parameters          parameters // that the expressions refer to
 }
@@ -61,14 +64,12 @@ func (s *Store) generalisation(dataset string) (*generalisation, error) {
 		return nil, err
 	}
 	d := g.Personal.dataset
-	if d.Publish.SuppressionLimit != nil {
-		return nil, fmt.Errorf("%q has a suppression_limit, which publication cannot keep to, so nothing of it is published; leave it out, and choose a chain that suppresses little ('lapse policy tune')", dataset)
+	g.Limit = 1
+	if limit := d.Publish.SuppressionLimit; limit != nil {
+		g.Limit = float64(*limit)
 	}
-	for _, c := range d.Publish.Columns {
-		if c.Sensitive != nil {
-			return nil, fmt.Errorf("the column %q of %q is sensitive, and publication cannot check how diverse its values are, so nothing of it is published; leave the column out", c.Name, dataset)
-		}
-	}
+	g.Losses = lossOf(d.Publish)
+	g.compileSensitive(d)
 	g.compileClasses(d)
 	g.compileValues(d)
 	return g, nil

@@ -133,31 +133,6 @@ func TestHierarchyOfManyValuesIsApplied(t *testing.T) {
 	}
 }
 
-func TestWhatPublicationCannotKeepToIsNotPublished(t *testing.T) {
-	t.Parallel()
-	for want, publication := range map[string]string{
-		"suppression_limit": `
-      k: 2
-      suppression_limit: 0.5
-      columns: [{name: page, from: path, levels: [url_path, any]}]
-      chain: [{}]
-`,
-		`the column "country" of "visits" is sensitive`: `
-      k: 2
-      columns:
-        - {name: page, from: path, levels: [url_path, any]}
-        - {name: country, from: country, sensitive: {distinct_l: 2}}
-      chain: [{}]
-`,
-	} {
-		s, _ := sinktest.Store(t, withHierarchy(t, nil, publication))
-		insert(t, s, 1, []visit{{user: "a", path: "/"}, {user: "b", path: "/"}})
-		if _, err := s.Stage(t.Context(), "visits", []sinks.Partition{day(0)}); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %s", err, want)
-		}
-	}
-}
-
 func TestRowsAreReadAsWhatTheyBecomeAtEachLevel(t *testing.T) {
 	t.Parallel()
 	s, _ := sinktest.Store(t, withHierarchy(t, [][]string{{"GB", "Europe", "*"}, {"FR", "Europe", "*"}}, `

@@ -39,7 +39,7 @@ func scanPublication(r driver.Rows) (p sinks.Publication, err error) {
 	var step uuid.UUID
 	var day time.Time
 	var query string
-	err = r.Scan(&p.Dataset, &day, &p.Batch, &step, &p.Rows, &p.Subjects, &p.Published, &p.Generalised, &p.Suppressed,
+	err = r.Scan(&p.Dataset, &day, &p.Batch, &step, &p.Rows, &p.Subjects, &p.Published, &p.Generalised, &p.Suppressed, &p.Loss,
 		&p.K.K, &p.K.Classes, &p.K.Smallest, &query, &p.VerifiedAt, &p.DroppedAt)
 	if err != nil {
 		return p, err
@@ -60,7 +60,7 @@ func (s *Store) RecordPublications(ctx context.Context, pubs []sinks.Publication
 		}
 		return []any{
 			p.Dataset, p.Day.Start(), p.Batch, uuid.UUID(p.Step), s.policy.Version, fmt.Sprintf("%x", s.policy.Hash), p.Query.String(),
-			p.Rows, p.Subjects, p.Published, p.Generalised, p.Suppressed, p.K.K, p.K.Classes, p.K.Smallest, p.VerifiedAt, p.DroppedAt,
+			p.Rows, p.Subjects, p.Published, p.Generalised, p.Suppressed, p.Loss, p.K.K, p.K.Classes, p.K.Smallest, p.VerifiedAt, p.DroppedAt,
 		}
 	})
 	return errors.Join(err, s.durable()) // with what was published: the personal rows go next

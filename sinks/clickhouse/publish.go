@@ -27,6 +27,7 @@ type stage struct {
 	store     *Store
 	pubs      []sinks.Publication
 	published map[string]uint64 // rows that were published before, by partition id
+	refused   map[string]bool   // partition ids of which too much would be suppressed
 
 	G           *generalisation
 	Control     string
@@ -40,6 +41,10 @@ type stage struct {
 	Partition   string
 	ClassValues []publishedValue
 	TextValues  []publishedValue
+	Sensitive   sensitiveColumn // for statements about one of them
+
+	WithoutTainted bool // leave out rows with a sensitive text that names somebody
+	SensitiveTexts []string
 }
 
 var _ sinks.Staged = (*stage)(nil)
@@ -62,7 +67,7 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 		return nil, err
 	}
 	st := &stage{
-		store: s, G: g, Control: s.db.Control,
+		store: s, G: g, Control: s.db.Control, refused: map[string]bool{}, SensitiveTexts: g.sensitiveTexts(),
 		CellTable: name + "_cells", TaintTable: name + "_taint", LevelTable: name + "_levels", StageTable: name + "_rows",
 	}
 	for _, p := range partitions {
@@ -71,9 +76,9 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 	for _, v := range g.Values {
 		if v.InClass {
 			st.ClassValues = append(st.ClassValues, v)
-			if v.IsText {
-				st.TextValues = append(st.TextValues, v)
-			}
+		}
+		if v.IsText {
+			st.TextValues = append(st.TextValues, v)
 		}
 	}
 	return st, nil
@@ -152,21 +157,37 @@ type step struct {
 
 // script lists the statements that stage the partitions, in order.
 func (st *stage) script() []step {
-	steps := []step{
-		{"create_taint", st}, {"create_levels", st}, {"create_stage", st},
-		{"create_cells", st.withSubject()}, {"fill_cells", st.withSubject()}, {"find_taint", st},
+	steps := []step{{"create_taint", st}, {"create_levels", st}, {"create_stage", st}}
+	if len(st.SensitiveTexts) > 0 {
+		steps = append(steps, step{"find_sensitive_taint", st})
 	}
+	steps = append(steps, step{"create_cells", st.withSubject()}, step{"fill_cells", st.withSubject()}, step{"find_taint", st})
 	for level := range st.G.Classes {
 		at := *st
 		at.Level = level
 		steps = append(steps, step{"find_level", &at})
 	}
-	return append(steps, step{"stage_rows", st})
+	return append(steps, step{"stage_rows", st.withoutTainted()})
+}
+
+// withoutTainted returns the stage for statements over the rows that could be
+// published.
+func (st *stage) withoutTainted() *stage {
+	without := *st
+	without.WithoutTainted = true
+	return &without
+}
+
+// of returns the stage for statements about one sensitive column.
+func (st *stage) of(s sensitiveColumn) *stage {
+	about := *st.withSubject()
+	about.Sensitive = s
+	return &about
 }
 
 // withSubject returns the stage for statements that count people.
 func (st *stage) withSubject() *stage {
-	counting := *st
+	counting := *st.withoutTainted()
 	counting.WithSubject = true
 	return &counting
 }
@@ -179,6 +200,9 @@ func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
 	}
 	st.InMemory, st.Partition = true, partitionID(p)
 	script := append(st.script(), step{"publish_partition", st}, step{"verify_classes", st.withSubject()}, step{"verify_identifiers", st})
+	for _, column := range st.G.Sensitive {
+		script = append(script, step{"verify_sensitive", st.of(column)})
+	}
 	sql := make([]string, len(script))
 	for i, statement := range script {
 		if sql[i], err = render(statement.name, statement.stage); err != nil {
@@ -196,7 +220,9 @@ func (st *stage) chooseEngine(ctx context.Context) error {
 }
 
 func (st *stage) countPersonal(ctx context.Context) error {
-	return st.store.query(ctx, "count_personal", st.withSubject(), st.parameters(), func(r driver.Rows) error {
+	all := st.withSubject()
+	all.WithoutTainted = false
+	return st.store.query(ctx, "count_personal", all, st.parameters(), func(r driver.Rows) error {
 		var id string
 		var rows, subjects uint64
 		if err := r.Scan(&id, &rows, &subjects); err != nil {
@@ -217,7 +243,8 @@ func (st *stage) countStaged(ctx context.Context) error {
 	err := st.store.query(ctx, "count_stage", st, nil, func(r driver.Rows) error {
 		var id string
 		var rows, generalised, parts uint64
-		if err := r.Scan(&id, &rows, &generalised, &parts); err != nil {
+		var levels map[uint8]uint64
+		if err := r.Scan(&id, &rows, &generalised, &parts, &levels); err != nil {
 			return err
 		}
 		if parts > 1 {
@@ -225,7 +252,10 @@ func (st *stage) countStaged(ctx context.Context) error {
 		}
 		p, err := st.publication(id)
 		if err == nil {
-			p.Published, p.Generalised = rows, generalised
+			p.Published, p.Generalised, p.Loss = rows, generalised, 0
+			for level, n := range levels {
+				p.Loss += st.G.Losses[level] * float64(n)
+			}
 		}
 		return err
 	})
@@ -255,6 +285,9 @@ func (st *stage) conclude() error {
 			return fmt.Errorf("%w: %d rows of %s were staged out of %d", sinks.ErrConflict, p.Published, p.Partition, p.Rows)
 		}
 		p.Suppressed, p.Query = p.Rows-p.Published, query
+		if p.Rows > 0 {
+			p.Loss = (p.Loss + float64(p.Suppressed)) / float64(p.Rows)
+		}
 	}
 	return nil
 }
@@ -262,11 +295,20 @@ func (st *stage) conclude() error {
 // Publications implements sinks.Staged.
 func (st *stage) Publications() []sinks.Publication { return st.pubs }
 
-// Publish implements sinks.Staged. Where everything was suppressed, there is
+// Publish implements sinks.Staged. Where more is suppressed than the policy allows,
+// nothing is published, nor left of an earlier attempt. Where everything was suppressed, there is
 // nothing to publish, and nothing may be left of an earlier attempt.
 func (st *stage) Publish(ctx context.Context, p sinks.Partition) error {
 	pub, err := st.publication(partitionID(p))
 	if err != nil {
+		return err
+	}
+	if float64(pub.Suppressed) > st.G.Limit*float64(pub.Rows) {
+		st.refused[partitionID(p)] = true
+		err := fmt.Errorf("%w: of %s of %s, %d of %d rows fit no class, more than the suppression_limit of %g; choose coarser levels ('lapse policy tune') or a higher limit", sinks.ErrSuppression, p, pub.Dataset, pub.Suppressed, pub.Rows, st.G.Limit)
+		if st.published[partitionID(p)] > 0 {
+			err = errors.Join(err, st.store.dropPartitions(ctx, st.G.Published, []string{partitionID(p)}))
+		}
 		return err
 	}
 	if pub.Published == 0 {
@@ -284,7 +326,10 @@ func (st *stage) Publish(ctx context.Context, p sinks.Partition) error {
 }
 
 // verified is what Verify found of one partition.
-type verified struct{ different, classes, smallest, rows, identifiers uint64 }
+type verified struct {
+	different, classes, smallest, rows, identifiers uint64
+	values, alike                                   uint64 // sensitive values that differ, classes in which they are too much alike
+}
 
 // Verify implements sinks.Staged.
 func (st *stage) Verify(ctx context.Context) error {
@@ -314,9 +359,17 @@ func (st *stage) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, column := range st.G.Sensitive {
+		if err := st.verifySensitive(ctx, column, found); err != nil {
+			return err
+		}
+	}
 	var faults *multierror.Error
 	for i := range st.pubs {
 		p := &st.pubs[i]
+		if st.refused[partitionID(p.Partition)] {
+			continue
+		}
 		v := found[partitionID(p.Partition)]
 		if err := v.judge(p); err != nil {
 			faults = multierror.Append(faults, fmt.Errorf("verify %s of %s: %w", p.Partition, p.Dataset, err))
@@ -337,6 +390,19 @@ func (st *stage) Verify(ctx context.Context) error {
 	return faults
 }
 
+// verifySensitive looks at the values of one sensitive column.
+func (st *stage) verifySensitive(ctx context.Context, column sensitiveColumn, found map[string]*verified) error {
+	return st.store.query(ctx, "verify_sensitive", st.of(column), st.parameters(), func(r driver.Rows) error {
+		var id string
+		var different, alike uint64
+		err := r.Scan(&id, &different, &alike)
+		if v := found[id]; v != nil {
+			v.values, v.alike = v.values+different, v.alike+alike
+		}
+		return err
+	})
+}
+
 // judge says everything that is wrong.
 func (v *verified) judge(p *sinks.Publication) error {
 	var faults []string
@@ -349,6 +415,8 @@ func (v *verified) judge(p *sinks.Publication) error {
 	add(v.rows != p.Published, "%d rows are published, %d were staged", v.rows, p.Published)
 	add(v.rows > 0 && v.smallest < p.K.K, "a published class holds %d people, the policy asks for %d", v.smallest, p.K.K)
 	add(v.identifiers > 0, "%d published values hold a direct identifier", v.identifiers)
+	add(v.values > 0, "%d sensitive values are not published as often as they occur", v.values)
+	add(v.alike > 0, "in %d published classes the sensitive values are too much alike", v.alike)
 	if faults == nil {
 		return nil
 	}

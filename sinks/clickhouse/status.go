@@ -20,7 +20,7 @@ func (s *Store) Status(ctx context.Context) (*sinks.Status, error) {
 		ds := sinks.DatasetStatus{Dataset: d.Name}
 		var first, last int32
 		err := s.queryRow(ctx, "dataset_status", data, parameters{"dataset": d.Name},
-			&ds.Personal, &first, &last, &ds.Published, &ds.Suppressed, &ds.Partitions, &ds.Smallest)
+			&ds.Personal, &first, &last, &ds.Published, &ds.Suppressed, &ds.Partitions, &ds.Smallest, &ds.Classes, &ds.Generalised, &ds.Loss)
 		if err != nil {
 			return nil, err
 		}

@@ -6,6 +6,9 @@ SELECT lapse_rows.lapse_partition AS lapse_partition, lapse_rows.lapse_cell AS l
     {{- range $i, $e := .G.Expressions}},
     any(lapse_rows.{{cellValue $i}}) AS {{cellValue $i}}
     {{- end}}
+    {{- range .G.Sensitive}},
+    groupUniqArray((sipHash64(lapse_subject), sipHash64({{.Value}}))) AS {{.Pairs}}
+    {{- end}}
 FROM (
 {{template "rows.sql" .}}
 ) AS lapse_rows

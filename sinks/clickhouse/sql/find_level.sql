@@ -12,3 +12,27 @@ WHERE {{template "open_cells.sql" .}}
         GROUP BY lapse_class
         HAVING uniqExactArray(lapse_people) >= {{.G.K}}
     )
+{{- range .G.Sensitive}}
+    AND sipHash128(lapse_partition{{range index $.G.Classes $.Level}}, {{.}}{{end}}) IN (
+        SELECT lapse_class
+        FROM (
+            SELECT lapse_class, groupArray(lapse_number) AS lapse_counts, groupArray(lapse_share) AS lapse_shares
+            FROM (
+                SELECT lapse_partition, lapse_class, lapse_pair.2 AS lapse_sensitive, count() AS lapse_number
+                FROM (
+                    SELECT DISTINCT lapse_partition, sipHash128(lapse_partition{{range index $.G.Classes $.Level}}, {{.}}{{end}}) AS lapse_class, arrayJoin({{.Pairs}}) AS lapse_pair
+                    FROM {{name $.Control $.CellTable}}
+                    WHERE {{template "open_cells.sql" $}}
+                )
+                GROUP BY lapse_partition, lapse_class, lapse_sensitive
+            ) AS lapse_here
+            INNER JOIN (
+                SELECT lapse_partition, lapse_pair.2 AS lapse_sensitive, count() / sum(count()) OVER (PARTITION BY lapse_partition) AS lapse_share
+                FROM (SELECT DISTINCT lapse_partition, arrayJoin({{.Pairs}}) AS lapse_pair FROM {{name $.Control $.CellTable}})
+                GROUP BY lapse_partition, lapse_sensitive
+            ) AS lapse_overall USING (lapse_partition, lapse_sensitive)
+            GROUP BY lapse_class
+        )
+        WHERE {{.Condition}}
+    )
+{{- end}}

@@ -24,3 +24,8 @@ LEFT JOIN (
 {{- end}}
 {{- end}}
 WHERE lapse_rows._partition_id IN {partitions:Array(String)}
+{{- if .WithoutTainted}}
+{{- range .SensitiveTexts}}
+    AND (lapse_rows._partition_id, toString({{.}})) NOT IN (SELECT partition, text FROM {{name $.Control $.TaintTable}})
+{{- end}}
+{{- end}}

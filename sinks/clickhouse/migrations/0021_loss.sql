@@ -1,0 +1,1 @@
+ALTER TABLE {{name .Control "publications"}} ADD COLUMN IF NOT EXISTS loss Float64 COMMENT 'share of the detail that is lost: of the levels, and of suppressed rows all (1 less Precision, Sweeney 2002)' AFTER suppressed;
