@@ -89,7 +89,7 @@ Exit codes:
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.serveCommand(), a.planCommand(), a.statusCommand(), a.queryCommand(), a.holdCommand(),
 		a.auditCommand(), a.policyCommand(), a.consentCommand(), a.demoCommand(), a.engineCommand(), a.versionCommand(),
-		a.trainingCommand(),
+		a.trainingCommand(), a.quarantineCommand(),
 	)
 	return root
 }
