@@ -36,7 +36,7 @@ const (
 
 // conflictAttempts is how often partitions are begun with that somebody else
 // finishes meanwhile.
-const conflictAttempts = 3
+const conflictAttempts = 5
 
 // Kind implements Job.
 func (*Anonymise) Kind() sinks.JobKind { return sinks.JobAnonymise }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -189,10 +190,10 @@ func TestHeldRowsAreSeparatedOnceWhoeverComesAlong(t *testing.T) {
 		t.Run("another at "+statement, func(t *testing.T) {
 			t.Parallel()
 			s := prepare()
-			second, done := s.newWorker(nil), false
+			second := s.newWorker(nil)
+			var done atomic.Bool // batches are worked on side by side
 			first := s.newWorker(func(name string) {
-				if name == statement && !done {
-					done = true
+				if name == statement && done.CompareAndSwap(false, true) {
 					if _, err := second.run(t.Context(), second.anonymiseJob(), end(40)); err != nil {
 						t.Errorf("the second one: %v", err)
 					}
@@ -201,7 +202,7 @@ func TestHeldRowsAreSeparatedOnceWhoeverComesAlong(t *testing.T) {
 			if _, err := first.run(t.Context(), first.anonymiseJob(), end(40)); err != nil {
 				t.Errorf("the first one: %v", err)
 			}
-			if got := state(s); got != want || !done {
+			if got := state(s); got != want || !done.Load() {
 				t.Errorf("overtaken:\n%s\nalone:\n%s", got, want)
 			}
 		})

@@ -56,8 +56,8 @@ type Partition struct {
 	Day   Day    `json:"day"`
 }
 
-// Batches from SeparatedBatches on hold rows that were separated from a batch because
-// they may not be touched as early as the others: those of batch 3 go into batch
+// SeparatedBatches is where the batches begin of rows that were separated from others
+// because they may not be touched as early: those of batch 3 go into batch
 // 3+SeparatedBatches, and what is separated from that into 3+2*SeparatedBatches. No
 // row arrives in such a batch.
 const SeparatedBatches = 1 << 24
