@@ -89,8 +89,10 @@ func TestHoldEndsByItself(t *testing.T) {
 	if r := s.anonymise(end(40)); r.Steps > 0 {
 		t.Errorf("%d steps under a hold on everything", r.Steps)
 	}
-	if r := s.purge(end(40)); r.Steps != countOf(r, sinks.ActionPurgeItem, sinks.ActionForgetItems) {
-		t.Errorf("%d steps under a hold on everything: %+v", r.Steps, r.Outcomes)
+	// Items that are due may be hidden from those who train models, and no more.
+	r, err := s.run(t.Context(), s.purgeJob(), end(40))
+	if err != nil || r.Steps != countOf(r, sinks.ActionMarkItems, sinks.ActionForgetItems) || len(r.Blocked) == 0 {
+		t.Errorf("%d steps under a hold on everything, %d wait: %+v: %v", r.Steps, len(r.Blocked), r.Outcomes, err)
 	}
 	s.anonymise(end(50))
 	if n := s.count("SELECT count() FROM {personal}.events"); n > 0 {

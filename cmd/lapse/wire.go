@@ -275,7 +275,7 @@ func (i *installation) anonymise() *jobs.Anonymise {
 }
 
 func (i *installation) purge() *jobs.Purge {
-	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys}
+	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Holds: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys}
 }
 
 // version returns the version that the program was built from.
