@@ -43,6 +43,8 @@ const (
 	// that ran for less than soon counts as failing, and failures in a row end it.
 	soon              = 10 * time.Second
 	failuresTolerated = 10
+	// An engine that does not even start is tried on other ports.
+	startsTolerated = 3
 )
 
 // RunIfKeeper turns the process into the keeper of an engine, or into the
@@ -107,7 +109,7 @@ func keep(o Options, status io.WriteCloser) error {
 			_ = status.Close()
 		}
 	}()
-	ended, err := k.startEngine()
+	ended, err := k.startFirst()
 	if err != nil {
 		return err
 	}
@@ -116,6 +118,22 @@ func keep(o Options, status io.WriteCloser) error {
 		return err
 	}
 	return k.supervise(ended)
+}
+
+// startFirst starts the engine. If it ends before it is ready, somebody may have taken
+// one of its ports, so it is given others.
+func (k *keeper) startFirst() (ended <-chan struct{}, err error) {
+	for range startsTolerated {
+		if ended, err = k.startEngine(); !errors.Is(err, errEnded) {
+			return ended, err
+		}
+		ports, err := freePorts(2)
+		if err != nil {
+			return nil, err
+		}
+		k.connection.Address, k.connection.HTTPAddress = ports[0], ports[1]
+	}
+	return nil, err
 }
 
 // supervise starts the engine again when it ends by itself, and stops it when
@@ -234,7 +252,7 @@ func (k *keeper) announce() error {
 }
 
 // freePorts returns n loopback addresses that were free a moment ago. If one is
-// taken before the engine listens, the engine says so and Start tries again.
+// taken before the engine listens, the engine ends, and is started with others.
 func freePorts(n int) ([]string, error) {
 	addresses := make([]string, n)
 	for i := range addresses {

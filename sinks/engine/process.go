@@ -125,6 +125,8 @@ func (k *keeper) stopEngine(ended <-chan struct{}) {
 	}
 }
 
+var errEnded = errors.New("the engine ended before it was ready")
+
 // awaitEngine returns when the engine answers on both ports.
 func (k *keeper) awaitEngine(ended <-chan struct{}) error {
 	limit := time.After(readyTimeout)
@@ -135,7 +137,7 @@ func (k *keeper) awaitEngine(ended <-chan struct{}) error {
 		}
 		select {
 		case <-ended:
-			return fmt.Errorf("the engine ended before it was ready; see %s and %s", logFile(k.options.Dir), outputFile(k.options.Dir))
+			return fmt.Errorf("%w; see %s and %s", errEnded, logFile(k.options.Dir), outputFile(k.options.Dir))
 		case <-limit:
 			return fmt.Errorf("the engine did not answer within %s: %w", readyTimeout, err)
 		case <-time.After(5 * time.Millisecond):
