@@ -58,6 +58,7 @@ bench-purge: engine ## Purge 100,000 objects from an S3 server, beside a client 
 
 .PHONY: bench-ingest
 bench-ingest: engine ## Measure ingest against ClickHouse reading the same file itself
+	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
 	LAPSE_BENCH_EVENTS=$(or $(EVENTS),1000000) go test ./jobs -run '^$$' -bench '^BenchmarkIngest$$' -benchtime 1x -timeout 60m
 
 .PHONY: lint

@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"math/bits"
 	"strings"
 	"unicode/utf8"
@@ -28,6 +29,8 @@ type node struct {
 // same order, so that a comparison takes the place of a search.
 type guess struct {
 	quoted []byte // the name as it stood, with its quotes and the colon
+	head   uint64 // its first eight bytes
+	mask   uint64 // which of these there are
 	child  *node  // nil: nobody wants the value
 	next   *guess
 	count  uint64 // how often nobody wanted it
@@ -79,8 +82,22 @@ func (n *node) guess(key []byte) *guess {
 	}
 	g := &guess{child: n.child(key)}
 	g.quoted = append(append(append(g.quoted, '"'), key...), '"', ':')
+	g.mask = math.MaxUint64
+	if len(g.quoted) < 8 {
+		g.mask = 1<<(8*len(g.quoted)) - 1
+	}
+	var head [8]byte
+	copy(head[:], g.quoted)
+	g.head = binary.LittleEndian.Uint64(head[:])
 	n.seen = append(n.seen, g)
 	return g
+}
+
+// begins reports whether data begins with the name. The first eight bytes tell most
+// names apart, without a call.
+func (g *guess) begins(data []byte) bool {
+	return len(data) >= 8 && binary.LittleEndian.Uint64(data)&g.mask == g.head &&
+		(len(g.quoted) <= 8 || bytes.HasPrefix(data[8:], g.quoted[8:]))
 }
 
 // scanner reads one JSON text (RFC 8259) in one pass: it checks all of it and
@@ -156,7 +173,7 @@ func (s *scanner) object(n *node, depth int) Reason {
 	}
 	for expected := &n.first; ; {
 		var child *node
-		if g := *expected; g != nil && bytes.HasPrefix(s.data[s.at:], g.quoted) {
+		if g := *expected; g != nil && g.begins(s.data[s.at:]) {
 			s.at += len(g.quoted)
 			if child, expected = g.child, &g.next; child == nil {
 				g.count++
@@ -168,8 +185,19 @@ func (s *scanner) object(n *node, depth int) Reason {
 			}
 		}
 		s.space()
-		if reason := s.value(child, depth); reason != Stored {
+		if s.at < len(s.data) && s.data[s.at] == '"' { // most values are strings
+			raw, escaped, ok := s.str()
+			if !ok {
+				return NotJSON
+			}
+			if child != nil && child.slot >= 0 {
+				s.fields.set(child.slot, field{raw: raw, kind: text, escaped: escaped})
+			}
+		} else if reason := s.value(child, depth); reason != Stored {
 			return reason
+		}
+		if s.take(',') { // and most members are followed by another
+			continue
 		}
 		if s.next('}') {
 			return Stored
@@ -211,36 +239,37 @@ func (s *scanner) value(n *node, depth int) Reason {
 		return NotJSON
 	}
 	from := s.at
-	v := field{kind: composite}
-	reason, ok := Stored, true
+	kind, reason, ok := composite, Stored, true
 	switch c := s.data[s.at]; c {
 	case '"':
-		v.kind = text
-		v.raw, v.escaped, ok = s.str()
+		raw, escaped, ok := s.str()
+		if !ok {
+			return NotJSON
+		}
+		if n.slot >= 0 {
+			s.fields.set(n.slot, field{raw: raw, kind: text, escaped: escaped})
+		}
+		return Stored
 	case '{':
 		reason = s.object(n, depth+1)
 	case '[':
 		reason = s.list(depth + 1)
 	case 't':
-		v.kind, ok = truth, s.literal("true")
+		kind, ok = truth, s.literal("true")
 	case 'f':
-		v.kind, ok = falsehood, s.literal("false")
+		kind, ok = falsehood, s.literal("false")
 	case 'n':
-		v.kind, ok = absent, s.literal("null")
+		kind, ok = absent, s.literal("null")
 	default:
-		v.kind, ok = number, s.number()
+		kind, ok = number, s.number()
 	}
 	if reason == Stored && !ok {
 		reason = NotJSON
 	}
-	if reason != Stored || n.slot < 0 {
-		return reason
+	if reason == Stored && n.slot >= 0 {
+		s.fields.set(n.slot, field{raw: s.data[from:s.at], kind: kind})
 	}
-	if v.kind != text {
-		v.raw = s.data[from:s.at]
-	}
-	s.fields.set(n.slot, v)
-	return Stored
+	return reason
 }
 
 // skip reads any value of which nothing is wanted.
@@ -377,14 +406,10 @@ func (s *scanner) plain() (foreign uint64) {
 	at, data := s.at, s.data
 	for ; at+8 <= len(data); at += 8 {
 		word := binary.LittleEndian.Uint64(data[at:])
-		quote, escape := word^quotes, word^escapes
-		// The high bit of each byte that is a quote, a backslash or below a space; a
-		// borrow can only mark further bytes behind such a one.
-		end := ((quote-ones)&^quote | (escape-ones)&^escape | (word-spaces)&^word) & highs
-		if end != 0 {
-			n := bits.TrailingZeros64(end) / 8
-			s.at = at + n
-			return foreign | word&highs&(1<<(8*n)-1)
+		if end := special(word); end != 0 {
+			n := bits.TrailingZeros64(end) &^ 7
+			s.at = at + n/8
+			return foreign | word&highs&(1<<n-1)
 		}
 		foreign |= word & highs
 	}
@@ -397,6 +422,15 @@ func (s *scanner) plain() (foreign uint64) {
 	}
 	s.at = at
 	return foreign
+}
+
+// special marks, with its high bit, the first byte of a word that is a quote, a
+// backslash or below a space; what is marked behind that one may be none. With its
+// second bit turned, a quote is below '!', as all that is below a space, and nothing
+// else is.
+func special(word uint64) uint64 {
+	low, escape := word^2*ones, word^escapes
+	return ((low-'!'*ones)&^low | (escape-ones)&^escape) & highs
 }
 
 // escape reads one escape sequence.
