@@ -16,9 +16,8 @@ import (
 )
 
 const (
-	maxLine   = 1 << 20 // longer records are quarantined, cut
-	keptOfRaw = 64 << 10
-	readSize  = 256 << 10 // at once, as it lies on disk
+	maxLine  = 1 << 20   // longer records are quarantined, cut
+	readSize = 256 << 10 // at once, as it lies on disk
 )
 
 // input is an opened source: its format, and its lines with their places.
@@ -87,7 +86,7 @@ func (in *input) next() (line, error) {
 		l := line{bytes: b, position: at}
 		if errors.Is(err, bufio.ErrBufferFull) {
 			l.tooLong = true
-			l.bytes = bytes.Clone(b[:keptOfRaw])
+			l.bytes = bytes.Clone(b[:sinks.MaxRaw])
 			err = in.skipLine()
 		}
 		if err != nil && !errors.Is(err, io.EOF) {

@@ -191,6 +191,9 @@ func (o *outlet) count(i int, duplicate bool) {
 	if o.quarantines() {
 		key = o.on[i]
 	}
+	if o.reader.decided != nil && duplicate {
+		o.reader.decided(o.suspects.Positions[i], sinks.ReplayDuplicate)
+	}
 	switch d := o.reader.account.at(key); {
 	case duplicate:
 		d.Duplicate++

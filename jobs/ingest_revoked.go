@@ -39,6 +39,9 @@ func (r *sourceReader) settleRevoked(ctx context.Context) error {
 			d.Stored++
 			r.refused[refusals[v.fate.Reason]]--
 			o.stored.add(v.fate.Day)
+			if r.decided != nil {
+				r.decided(v.position, sinks.ReplayStored)
+			}
 		}
 	}
 	clear(r.revoked)

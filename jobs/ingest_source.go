@@ -40,10 +40,17 @@ type sourceReader struct {
 	again      bool // rows of the source may be stored already
 	revoked    map[*outlet][]revokedRecord
 
-	each    func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
-	storing []*group                                                  // those before the current one, at most maxStoring
-	records int                                                       // in the current group
-	bytes   int                                                       // of input, in the current group
+	// aside is what becomes of a record that cannot be read: setAside, but in a replay.
+	aside func(record []byte, fate decode.Fate, from decode.Origin)
+	// decided is told of a record that turned out to be stored or a duplicate. It may be
+	// nil.
+	decided func(position uint64, fate sinks.ReplayFate)
+
+	each     func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
+	envelope []byte                                                    // of the record that is set aside
+	storing  []*group                                                  // those before the current one, at most maxStoring
+	records  int                                                       // in the current group
+	bytes    int                                                       // of input, in the current group
 }
 
 func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sourceReader, error) {
@@ -60,7 +67,7 @@ func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sou
 	}
 	r.quarantine = newOutlet(r, newQuarantineBlock(r.source))
 	r.outlets = append(r.outlets, r.quarantine)
-	r.each = r.takeRecord
+	r.each, r.aside = r.takeRecord, r.setAside
 	return r, nil
 }
 
@@ -81,6 +88,10 @@ func newQuarantineBlock(source uint64) *sinks.Block {
 		{Name: "reason", Type: "String"},
 		{Name: "field", Type: "String"},
 		{Name: "raw", Type: "String"},
+		{Name: "envelope", Type: "String"},
+		{Name: "seed", Type: "UUID", Width: 16},
+		{Name: "dated", Type: "Bool", Width: 1},
+		{Name: "event_day", Type: "Date", Width: 2},
 	}}
 }
 
@@ -200,7 +211,7 @@ func (r *sourceReader) takeRecord(record []byte, from decode.Origin, fate decode
 			r.revoked[o] = append(r.revoked[o], revokedRecord{fate, from.Position})
 		}
 	default:
-		r.setAside(record, fate, from)
+		r.aside(record, fate, from)
 	}
 }
 
@@ -220,11 +231,23 @@ func (r *sourceReader) setAside(record []byte, f decode.Fate, from decode.Origin
 	q.Columns[0].AppendUint(uint64(r.now.UnixMilli()))
 	q.Columns[1].AppendString([]byte(f.Reason))
 	q.Columns[2].AppendString([]byte(f.Field))
-	q.Columns[3].AppendString(record[:min(len(record), keptOfRaw)])
+	q.Columns[3].AppendString(record[:min(len(record), sinks.MaxRaw)])
+	r.envelope = r.decoder.AppendEnvelope(r.envelope[:0])
+	q.Columns[4].AppendString(r.envelope[:min(len(r.envelope), sinks.MaxRaw)])
+	q.Columns[5].AppendID(from.Seed)
+	q.Columns[6].AppendUint(dated(f))
+	q.Columns[7].AppendUint(uint64(f.Day))
 	q.Days = append(q.Days, sinks.DayOf(r.now))
 	q.Records = append(q.Records, decode.LineIdentity(record, from))
 	q.Positions = append(q.Positions, from.Position)
 	r.quarantine.on = append(r.quarantine.on, keyOf(f.Day, f.Dated))
+}
+
+func dated(f decode.Fate) uint64 {
+	if f.Dated {
+		return 1
+	}
+	return 0
 }
 
 // check holds the account against the tables.

@@ -119,6 +119,8 @@ const (
 	JobAudit     JobKind = "audit"    // the log itself: years and keys
 	JobTraining  JobKind = "training" // what people decide about single training items
 	JobHold      JobKind = "hold"     // legal holds
+	JobReplay    JobKind = "replay"   // reads quarantined records again
+	JobDrop      JobKind = "drop"     // deletes quarantined records that somebody has selected
 )
 
 // Action is what an entry is about.
@@ -144,6 +146,8 @@ const (
 	ActionRestoreItem    Action = "restore_item"     // take the mark from a training item, and what it was due for
 	ActionPlaceHold      Action = "place_hold"       // Item is the hold's id
 	ActionReleaseHold    Action = "release_hold"
+	ActionReplaySource   Action = "replay_source"    // read the quarantined records of one input file again
+	ActionDropRecords    Action = "drop_quarantined" // delete quarantined records before their window has passed
 )
 
 // Result is how an outcome ended.

@@ -145,6 +145,13 @@ func (c *Column) AppendUint(v uint64) {
 	}
 }
 
+// AppendID appends a UUID to a column of 16 bytes: two little-endian words, the more
+// significant one first.
+func (c *Column) AppendID(id ID) {
+	c.Data = binary.LittleEndian.AppendUint64(c.Data, binary.BigEndian.Uint64(id[:8]))
+	c.Data = binary.LittleEndian.AppendUint64(c.Data, binary.BigEndian.Uint64(id[8:]))
+}
+
 // AppendFloat appends a floating-point number of Width bytes.
 func (c *Column) AppendFloat(v float64) {
 	if c.Width == 4 {

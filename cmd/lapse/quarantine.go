@@ -14,12 +14,15 @@ import (
 func (a *app) quarantineCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "quarantine",
-		Short: "Look at records that could not be read",
+		Short: "Look at records that could not be read, and read them again",
 		Long: `Records that ingest could not read are set aside as they stood, with the reason and
 where they came from, for the policy's own short window (quarantine.keep). They may
-hold anything, so nothing of them is shown but by 'lapse quarantine show'.`,
+hold anything, so nothing of them is shown but by 'lapse quarantine show'.
+
+Once what was wrong with the policy or the program is mended, 'lapse quarantine
+replay' reads them again, as if their files were being read.`,
 	}
-	c.AddCommand(a.quarantineListCommand(), a.quarantineShowCommand())
+	c.AddCommand(a.quarantineListCommand(), a.quarantineShowCommand(), a.quarantineReplayCommand(), a.quarantineDropCommand())
 	return c
 }
 
@@ -85,7 +88,7 @@ func listed(q sinks.QuarantinedRecord) setAside {
 
 func (a *app) listQuarantined(ctx context.Context, i *installation, reason string, limit int) error {
 	records := []setAside{}
-	err := i.store.QuarantinedRecords(ctx, sinks.ID{}, reason, limit, func(q sinks.QuarantinedRecord) error {
+	err := i.store.QuarantinedRecords(ctx, sinks.QuarantineSelection{Reason: reason}, limit, func(q sinks.QuarantinedRecord) error {
 		records = append(records, listed(q))
 		return nil
 	})
@@ -124,7 +127,7 @@ func (a *app) showQuarantined(ctx context.Context, record string) error {
 	}
 	defer i.Close() //nolint:errcheck // read only
 	found := false
-	err = i.store.QuarantinedRecords(ctx, id, "", 1, func(q sinks.QuarantinedRecord) error {
+	err = i.store.QuarantinedRecords(ctx, sinks.QuarantineSelection{Record: id}, 1, func(q sinks.QuarantinedRecord) error {
 		found = true
 		if a.output == "json" {
 			return a.printJSON(struct {

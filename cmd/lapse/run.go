@@ -286,7 +286,7 @@ func (a *app) printRun(r *jobs.Report) {
 	var headings []string
 	var rows [][]any
 	switch r.Job {
-	case sinks.JobIngest:
+	case sinks.JobIngest, sinks.JobReplay:
 		headings, rows = ingestRows(r)
 	case sinks.JobAnonymise:
 		headings, rows = anonymiseRows(r)

@@ -137,8 +137,13 @@ func (w *world) code(args ...string) (code int, output string) {
 
 // jobCommand is the command line that runs a job on this world's input.
 func jobCommand(job string) []string {
-	if job == "ingest" {
+	switch job {
+	case "ingest":
 		return []string{"run", "ingest", "--as-of", received, "input"}
+	case "replay":
+		return []string{"quarantine", "replay"}
+	case "drop":
+		return []string{"quarantine", "drop", "--reason", "not_json"}
 	}
 	return []string{"run", job, "--as-of", expired}
 }

@@ -22,6 +22,8 @@ func (d *Decoder) Records(line []byte, from Origin, each func(record []byte, fro
 		each(line, from, fate)
 		return
 	}
+	d.envelope = envelope{line, list}
+	defer func() { d.envelope = envelope{} }()
 	d.fields.inherit(d.inherited)
 	defer d.fields.disinherit()
 	elements := scanner{data: list, at: 1, fields: &d.fields}
@@ -39,6 +41,39 @@ func (d *Decoder) Records(line []byte, from Origin, each func(record []byte, fro
 		each(record, from, fate)
 		elements.next(',')
 	}
+}
+
+// envelope is the line that holds a batch, and the batch in it.
+type envelope struct{ line, list []byte }
+
+// AppendEnvelope appends, while Records calls, the body of the batch that the record
+// stands in, without any of its records; nothing if it stands in none.
+func (d *Decoder) AppendEnvelope(to []byte) []byte {
+	e := d.envelope
+	if e.line == nil {
+		return to
+	}
+	at := offsetIn(e.line, e.list)
+	to = append(to, e.line[:at]...)
+	to = append(to, '[', ']')
+	return append(to, e.line[at+len(e.list):]...)
+}
+
+// Element decodes a record by itself that stood in a batch, given what AppendEnvelope
+// has kept of that. Without an envelope it is Decode.
+func (d *Decoder) Element(record, envelope []byte, from Origin) Fate {
+	if len(envelope) > 0 {
+		if fate := d.Decode(envelope, from); fate.Reason != batchBody {
+			return fate
+		}
+		d.fields.inherit(d.inherited)
+		defer d.fields.disinherit()
+	}
+	fate := d.Decode(record, from)
+	if fate.Reason == batchBody {
+		fate.Reason = UnknownCall
+	}
+	return fate
 }
 
 // maxBatch is how many records a batch may have. The API takes 500 KB, in which there

@@ -111,6 +111,7 @@ type Decoder struct {
 	root       *node // of the wanted paths of JSON records
 	batch      int   // slot of a batch
 	inherited  []int // slots that a batch's records inherit
+	envelope   envelope
 	admission  admission
 	given      consents // under which the record in hand is held
 	agents     agents

@@ -6,7 +6,8 @@ SELECT
 FROM (
     SELECT
         _partition_id AS lapse_partition, count() AS lapse_rows, uniqExact({{.Subject}}) AS lapse_people, 0 AS lapse_bytes,
-        countIf(lapse_source NOT IN (SELECT lapse_source FROM {{name .Control "sources"}} FINAL WHERE NOT dated AND state != 'pending')) AS lapse_unfinished,
+        countIf(lapse_source NOT IN (SELECT lapse_source FROM {{name .Control "sources"}} FINAL WHERE NOT dated AND state != 'pending')
+            OR lapse_source IN (SELECT lapse_source FROM {{name .Control "replaying"}} FINAL WHERE open)) AS lapse_unfinished,
         0 AS lapse_detached
     FROM {{name .Table.Database .Table.Name}}
     WHERE toDate({{name .Table.Time}}, 'UTC') < {before:Date}

@@ -1,6 +1,5 @@
-SELECT lapse_record, reason, field, lapse_source, lapse_position, first_seen, raw
+SELECT {{template "quarantined_columns.sql"}}
 FROM {{name .Control "quarantine"}}
-WHERE ({record:String} = '' OR lapse_record = toUUIDOrZero({record:String}))
-  AND ({reason:String} = '' OR reason = {reason:String})
+WHERE {{template "quarantine_selected.sql"}}
 ORDER BY first_seen, lapse_source, lapse_position
 LIMIT {limit:UInt64}

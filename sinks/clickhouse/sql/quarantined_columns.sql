@@ -1,0 +1,1 @@
+lapse_record, reason, field, lapse_source, lapse_position, first_seen, raw, envelope, seed, dated, event_day
