@@ -184,6 +184,10 @@ func recountFile(lines []parsed, seen map[string]bool) *traffic.File {
 		if seen[p.event.MessageID] {
 			f.Total.Duplicates++
 			f.Days[day].Duplicates++
+			if refusable(p.event) {
+				f.Total.Refusable++
+				f.Days[day].Refusable++
+			}
 			continue
 		}
 		seen[p.event.MessageID] = true
@@ -192,6 +196,11 @@ func recountFile(lines []parsed, seen map[string]bool) *traffic.File {
 		recount(f.Days[day], p.event)
 	}
 	return f
+}
+
+// refusable reports whether a record says that it may not be held.
+func refusable(e *event) bool {
+	return !e.Context.Consent.CategoryPreferences["analytics"] || e.Context.Traits.Age > 0 || e.Context.Traits.Birthday != ""
 }
 
 // recount adds a record to the counts the way a reader would.

@@ -10,6 +10,7 @@ import (
 type retry struct {
 	bytes              []byte
 	received, happened instant
+	what               fate // of the first copy
 }
 
 // retries holds the copies that have not arrived yet. Above maximumRetries no
@@ -32,13 +33,13 @@ const (
 
 // consider decides whether a line that has just been written is sent again,
 // within ten minutes or in the next month.
-func (w *retries) consider(r *rand.Rand, d Dirt, l *line) {
+func (w *retries) consider(r *rand.Rand, d Dirt, l *line, what fate) {
 	if d.Duplicates == 0 || len(w.waiting) >= maximumRetries {
 		return
 	}
 	draw := r.Float64() - d.Duplicates*(1-d.LaterFile)
 	if draw < 0 {
-		w.add(l, l.received+2*second+instant(r.Int64N(int64(10*minute))))
+		w.add(l, what, l.received+2*second+instant(r.Int64N(int64(10*minute))))
 		return
 	}
 	// Only the last days of a month can be carried over, so these are carried
@@ -47,19 +48,19 @@ func (w *retries) consider(r *rand.Rand, d Dirt, l *line) {
 	if month-l.received > carriedWithin || draw >= d.Duplicates*d.LaterFile/carriableShare {
 		return
 	}
-	w.add(l, month+instant(r.Int64N(int64(l.received+carriedWithin-month+1))))
+	w.add(l, what, month+instant(r.Int64N(int64(l.received+carriedWithin-month+1))))
 }
 
 // add queues a copy that arrives at the given time. Sent and received move
 // together, so that both copies happened at the same time.
-func (w *retries) add(l *line, received instant) {
+func (w *retries) add(l *line, what fate, received instant) {
 	if received >= w.end {
 		return
 	}
 	copied := append([]byte(nil), l.bytes...)
 	appendInstant(copied[:l.sentAt], l.sent+received-l.received)
 	appendInstant(copied[:l.receivedAt], received)
-	heap.Push(&w.waiting, retry{bytes: copied, received: received, happened: l.happened})
+	heap.Push(&w.waiting, retry{bytes: copied, received: received, happened: l.happened, what: what})
 }
 
 // next takes out the earliest copy that arrives before the given time.

@@ -75,7 +75,7 @@ func (g *telemetry) send(received instant) error {
 	}
 	file.addRecord(l.happened, len(l.bytes), l.kind, what)
 	l.remember()
-	g.again.consider(g.dirt, g.config.Dirt, l)
+	g.again.consider(g.dirt, g.config.Dirt, l, what)
 	return nil
 }
 
@@ -90,7 +90,7 @@ func (g *telemetry) sendAgain(before instant) error {
 		if err != nil {
 			return err
 		}
-		file.addDuplicate(r.happened, len(r.bytes))
+		file.addDuplicate(r.happened, len(r.bytes), r.what)
 	}
 }
 

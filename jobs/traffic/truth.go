@@ -49,6 +49,9 @@ type Counts struct {
 	Duplicates int   // readable, with the messageId of an earlier line in this or an earlier file
 	Broken     int   // unreadable
 
+	// Refusable is the part of Duplicates whose first copy is NoConsent or UnderAge.
+	Refusable int
+
 	// Skewed to UnderAge are the parts of Records that Dirt describes; no
 	// record is in two of them.
 	Skewed, Late, Bots, NoConsent, UnderAge int
@@ -99,6 +102,7 @@ func (c *Counts) add(o *Counts) {
 	c.Records += o.Records
 	c.Duplicates += o.Duplicates
 	c.Broken += o.Broken
+	c.Refusable += o.Refusable
 	c.Skewed += o.Skewed
 	c.Late += o.Late
 	c.Bots += o.Bots
@@ -124,8 +128,12 @@ func (f *File) addRecord(happened instant, size int, kind string, what fate) {
 	f.account(happened, &one)
 }
 
-func (f *File) addDuplicate(happened instant, size int) {
-	f.account(happened, &Counts{Lines: 1, Bytes: int64(size), Duplicates: 1})
+func (f *File) addDuplicate(happened instant, size int, what fate) {
+	one := Counts{Lines: 1, Bytes: int64(size), Duplicates: 1}
+	if what == refusing || what == minor {
+		one.Refusable = 1
+	}
+	f.account(happened, &one)
 }
 
 func (f *File) addBroken(happened instant, size int, damage Damage) {
