@@ -27,7 +27,13 @@ type Gate struct {
 	latest                   []decision // of the record in hand, by category
 	err                      error      // of a ledger that was asked about somebody
 	ctx                      context.Context
+	learned                  time.Time // when it was last asked what people have consented to
 }
+
+// learnEvery is how soon a decision about consent that is made elsewhere holds for
+// records in a run that is under way. The records of the run itself are known at once;
+// so are erasures, which must not be missed.
+const learnEvery = time.Second
 
 var _ sinks.Gate = (*Gate)(nil)
 
@@ -239,9 +245,10 @@ func (g *Gate) Learn(ctx context.Context) error {
 		}
 		g.erased.recorded(e.RecordedAt)
 	})
-	if err != nil || len(g.categories) == 0 {
+	if err != nil || len(g.categories) == 0 || time.Since(g.learned) < learnEvery {
 		return err
 	}
+	g.learned = time.Now()
 	return g.consents.LatestConsents(ctx, g.decided.since(), func(d sinks.ConsentDecision) {
 		g.remember(d, g.decided.complete)
 		g.decided.recorded(d.RecordedAt)
