@@ -33,6 +33,9 @@ type Settings struct {
 	Serve     ServeSettings     `yaml:"serve,omitempty" envPrefix:"SERVE_"`
 	Collector CollectorSettings `yaml:"collector,omitempty" envPrefix:"COLLECTOR_"`
 	Spool     SpoolSettings     `yaml:"spool,omitempty" envPrefix:"SPOOL_"`
+	// Schedule says when `lapse serve` runs jobs; it runs none if it is empty.
+	Schedule []JobSchedule   `yaml:"schedule,omitempty"`
+	History  HistorySettings `yaml:"history,omitempty" envPrefix:"HISTORY_"`
 	// CountryDatabase is a file in MaxMind's format (mmdb) that tells the country of an
 	// address, where the policy derives one.
 	CountryDatabase string      `yaml:"country_database,omitempty" env:"COUNTRY_DATABASE"`
@@ -156,6 +159,7 @@ func LoadSettings(file string) (*Settings, error) {
 	}
 	s.fillIn()
 	s.fillInServe()
+	s.fillInSchedule()
 	return s, nil
 }
 
@@ -269,6 +273,7 @@ func (s *Settings) check(r *reporter) {
 	}
 	s.Audit.check(r, root.key("audit"))
 	s.checkServe(r, root)
+	s.checkSchedule(r, root)
 	if s.Log.Level != "" && !contains([]string{"debug", "info", "warn", "error"}, s.Log.Level) {
 		r.fault(root.key("log").key("level"), "%q is not a level; use debug, info, warn or error", s.Log.Level)
 	}

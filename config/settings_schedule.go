@@ -1,0 +1,91 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// JobSchedule says when `lapse serve` runs a job, and how.
+type JobSchedule struct {
+	Job string `yaml:"job"` // one of ScheduledJobs
+	// Spec says when, by the clocks of TimeZone; UTC if that is left out.
+	Spec     Spec `yaml:"spec"`
+	TimeZone Zone `yaml:"time_zone,omitempty"`
+	// Jitter is by how much a run may be put off, at random, so that installations do
+	// not all begin at once; none if empty.
+	Jitter Period `yaml:"jitter,omitempty"`
+	// Timeout ends a run; the next one goes on. PT6H if empty.
+	Timeout Period `yaml:"timeout,omitempty"`
+	// Overlap says what happens at a scheduled time while the job still runs.
+	Overlap Overlap `yaml:"overlap,omitempty"`
+}
+
+// Overlap is a rule for a scheduled time at which the job still runs.
+type Overlap string
+
+// The rules. In neither case do two runs of a job go on side by side.
+const (
+	OverlapSkip  Overlap = "skip"  // leave it out: the next run does what is due; the default
+	OverlapQueue Overlap = "queue" // run once more afterwards, however many times have passed
+)
+
+// ScheduledJobs are the jobs that can be scheduled, in the order in which they run
+// where several are due at once.
+var ScheduledJobs = []string{"ingest", "dispose", "anonymise", "purge"}
+
+// HistorySettings say for how long runs are remembered.
+type HistorySettings struct {
+	Keep Period `yaml:"keep,omitempty" env:"KEEP"` // P25M if empty
+}
+
+// longestJitter keeps a run near its time.
+const longestJitter = 24 * time.Hour
+
+// Length returns the period as a duration; months are those of January 1970.
+func (p Period) Length() time.Duration {
+	start := time.Unix(0, 0)
+	return p.After(start, time.UTC).Sub(start)
+}
+
+// fillInSchedule sets what was left out.
+func (s *Settings) fillInSchedule() {
+	for i := range s.Schedule {
+		j := &s.Schedule[i]
+		if j.Timeout.IsZero() {
+			j.Timeout = MustPeriod("PT6H")
+		}
+		if j.Overlap == "" {
+			j.Overlap = OverlapSkip
+		}
+	}
+	if s.History.Keep.IsZero() {
+		s.History.Keep = MustPeriod("P25M")
+	}
+}
+
+// checkSchedule checks when jobs run.
+func (s *Settings) checkSchedule(r *reporter, root place) {
+	seen := map[string]bool{}
+	for i, j := range s.Schedule {
+		at := root.key("schedule").item(i, j.Job)
+		if !slices.Contains(ScheduledJobs, j.Job) {
+			r.fault(at.key("job"), "%q is not a job; it is one of %s", j.Job, strings.Join(ScheduledJobs, ", "))
+		}
+		if seen[j.Job] {
+			r.fault(at.key("job"), "%q is scheduled twice; a spec can name several times, such as '0 2,14 * * *'", j.Job)
+		}
+		seen[j.Job] = true
+		if j.Spec.IsZero() {
+			r.fault(at.key("spec"), "say when the job runs: %s", specHint)
+		}
+		if j.Jitter.Length() > longestJitter {
+			r.fault(at.key("jitter"), "%s is too long; use at most PT24H", j.Jitter)
+		}
+		switch j.Overlap {
+		case "", OverlapSkip, OverlapQueue:
+		default:
+			r.fault(at.key("overlap"), "%q is not a rule; write skip or queue", string(j.Overlap))
+		}
+	}
+}
