@@ -51,23 +51,7 @@ func (*Anonymise) Parallel() int { return 2 }
 
 // Plan implements Job.
 func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {
-	var steps []Step
-	for i := range j.Policy.Datasets {
-		d := &j.Policy.Datasets[i]
-		w, ok := d.Window(config.EventTime)
-		if !ok || w.Action != config.Anonymise {
-			continue
-		}
-		more, err := expired(ctx, j.Policy, j.Personal, d.Name, w, sinks.ActionAnonymise, now)
-		if err != nil {
-			return nil, err
-		}
-		if err := askAboveShare(ctx, j.Personal, d, more); err != nil {
-			return nil, err
-		}
-		steps = append(steps, more...)
-	}
-	return steps, nil
+	return planDatasets(ctx, j.Policy, j.Personal, config.Anonymise, sinks.ActionAnonymise, now)
 }
 
 // Execute implements Job.

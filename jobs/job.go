@@ -35,6 +35,15 @@ type Step struct {
 	Asks bool `json:"asks,omitempty"`
 }
 
+// DatasetName is the name by which people ask for what a step concerns: that of its
+// dataset, or sinks.TrainingDataset.
+func (s Step) DatasetName() string {
+	if s.Dataset == "" {
+		return sinks.TrainingDataset
+	}
+	return s.Dataset
+}
+
 // Outcome is how a step ended.
 type Outcome struct {
 	Step   Step                   `json:"step"`
@@ -62,7 +71,7 @@ func failed(s Step, err error) Outcome {
 // Job plans and executes one kind of work.
 //
 // Plan returns the steps that are due at now, in the order in which they should
-// be done. Execute carries out some of them at once and returns an outcome for
+// be done; steps come with an error if that met some of the datasets and not others. Execute carries out some of them at once and returns an outcome for
 // each, in order; it may be asked again for a step that was interrupted, or that
 // is done already, and then ends in the same state. Batch says how many of the
 // steps, from the first, it wants to be given at once; Parallel says how many such

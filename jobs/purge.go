@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
@@ -58,37 +60,22 @@ func (*Purge) Parallel() int { return 1 }
 // Plan implements Job.
 func (j *Purge) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 	var steps []Step
+	var errs *multierror.Error // what met one dataset does not keep the others from being done
 	for _, plan := range []func(context.Context, time.Time) ([]Step, error){
 		j.planItems, j.planSubjects, j.planPartitions, j.planQuarantine, j.planKeys,
 	} {
 		more, err := plan(ctx, now)
 		if err != nil {
-			return nil, err
+			errs = multierror.Append(errs, err)
 		}
 		steps = append(steps, more...)
 	}
-	return steps, nil
+	return steps, errs.ErrorOrNil()
 }
 
 // planPartitions plans the datasets whose days are erased and not published.
 func (j *Purge) planPartitions(ctx context.Context, now time.Time) ([]Step, error) {
-	var steps []Step
-	for i := range j.Policy.Datasets {
-		d := &j.Policy.Datasets[i]
-		w, ok := d.Window(config.EventTime)
-		if !ok || w.Action != config.Erase {
-			continue
-		}
-		more, err := expired(ctx, j.Policy, j.Personal, d.Name, w, sinks.ActionErasePartition, now)
-		if err == nil {
-			err = askAboveShare(ctx, j.Personal, d, more)
-		}
-		if err != nil {
-			return nil, err
-		}
-		steps = append(steps, more...)
-	}
-	return steps, nil
+	return planDatasets(ctx, j.Policy, j.Personal, config.Erase, sinks.ActionErasePartition, now)
 }
 
 // planQuarantine plans the records that could not be read and were not replayed.

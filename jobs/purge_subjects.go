@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
@@ -14,6 +16,7 @@ import (
 // that the step stays the same all day.
 func (j *Purge) planSubjects(ctx context.Context, now time.Time) ([]Step, error) {
 	var steps []Step
+	var errs *multierror.Error
 	today := sinks.DayOf(now).Start()
 	for i := range j.Policy.Datasets {
 		d := &j.Policy.Datasets[i]
@@ -29,11 +32,13 @@ func (j *Purge) planSubjects(ctx context.Context, now time.Time) ([]Step, error)
 			s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), s.Dataset, string(s.Rule), s.Due.Format(time.RFC3339))
 			cutoff, err := j.cutoff(s, now)
 			if err != nil {
-				return nil, err
+				errs = multierror.Append(errs, err)
+				continue
 			}
 			due, err := j.Subjects.DueSubjects(ctx, d.Name, cutoff)
 			if err != nil {
-				return nil, fmt.Errorf("plan %s: %w", d.Name, err)
+				errs = multierror.Append(errs, fmt.Errorf("plan %s: %w", d.Name, err))
+				continue
 			}
 			if due.Rows == 0 {
 				continue
@@ -42,7 +47,7 @@ func (j *Purge) planSubjects(ctx context.Context, now time.Time) ([]Step, error)
 			steps = append(steps, s)
 		}
 	}
-	return steps, nil
+	return steps, errs.ErrorOrNil()
 }
 
 // cutoff says whose rows a step concerns. The step's time is the instant at or

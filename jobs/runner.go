@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,10 +19,16 @@ import (
 // Runner runs jobs. It is the one place that orders lock, intent, execution and
 // outcome.
 type Runner struct {
-	Policy  *config.Policy
-	Log     sinks.AuditLog
-	Copy    *AuditCopier // nil: none
-	Locks   sinks.Locker
+	Policy *config.Policy
+	Log    sinks.AuditLog
+	Copy   *AuditCopier // nil: none
+	// Locks keep the runs of a job on this machine apart; Lease does so over machines,
+	// where there is one in place of them.
+	Locks sinks.Locker
+	Lease sinks.Lease
+	// NoWait makes a run end at once, with sinks.ErrHeld, where the job runs already.
+	// It needs Lease.
+	NoWait  bool
 	History sinks.RunHistory
 	Actor   sinks.Actor
 	Program string // version, for the run history
@@ -30,6 +37,16 @@ type Runner struct {
 	// nil.
 	Approved  *Plan
 	Tolerance float64
+	// Datasets restricts what is planned to these, where there are any; training items
+	// and the quarantine go by sinks.TrainingDataset and sinks.QuarantineDataset. What an
+	// earlier run has left open is finished all the same.
+	Datasets []string
+	// ScheduledFor is the time of the schedule that the run is for, if it is for one.
+	ScheduledFor time.Time
+	// KeepRuns is for how long runs are remembered; for ever if it is zero.
+	KeepRuns config.Period
+	// Stop, when it is closed, keeps a run from beginning another step. It may be nil.
+	Stop <-chan struct{}
 	// Observe is told what happens, for progress bars and logs, one thing at a time.
 	// It may be nil.
 	Observe func(Event)
@@ -43,17 +60,19 @@ type Event struct {
 
 // Report is how a run ended.
 type Report struct {
-	Run      sinks.ID      `json:"run"`
-	Job      sinks.JobKind `json:"job"`
-	AsOf     time.Time     `json:"as_of"`
-	Started  time.Time     `json:"started"`
-	Ended    time.Time     `json:"ended"`
-	Result   sinks.Result  `json:"result"`
-	Steps    int           `json:"steps"`
-	Failed   int           `json:"failed"`
-	Blocked  []Step        `json:"blocked,omitempty"` // due, but waiting
-	Left     int           `json:"left,omitempty"`    // steps that are due and that the approved plan does not have
-	Outcomes []Outcome     `json:"outcomes,omitempty"`
+	Run     sinks.ID      `json:"run"`
+	Job     sinks.JobKind `json:"job"`
+	AsOf    time.Time     `json:"as_of"`
+	Started time.Time     `json:"started"`
+	Ended   time.Time     `json:"ended"`
+	Result  sinks.Result  `json:"result"`
+	Steps   int           `json:"steps"`
+	Failed  int           `json:"failed"`
+	Blocked []Step        `json:"blocked,omitempty"` // due, but waiting
+	Left    int           `json:"left,omitempty"`    // steps that are due and that the approved plan does not have
+	// Unplanned is how many datasets could not be planned, while others could.
+	Unplanned int       `json:"unplanned,omitempty"`
+	Outcomes  []Outcome `json:"outcomes,omitempty"`
 	// Unwanted is how often fields came that no purpose of the policy covers.
 	Unwanted map[string]uint64 `json:"unwanted,omitempty"`
 	// Then is what was done with input files after they were ingested.
@@ -67,11 +86,11 @@ var ErrAudit = errors.New("the audit log cannot be written, so nothing more is d
 // Run runs a job for the policy as of a time. A report comes with every error
 // that met single steps; those do not keep others from being done.
 func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (*Report, error) {
-	unlock, err := r.Locks.Lock(ctx, string(job.Kind()))
+	ctx, release, err := r.hold(ctx, string(job.Kind()))
 	if err != nil {
 		return nil, err
 	}
-	defer unlock()
+	defer release()
 	defer r.Copy.Follow(ctx)()
 	n := &run{Runner: r, job: job, asOf: asOf.UTC().Truncate(time.Millisecond)}
 	n.report = &Report{Run: sinks.NewID(), Job: job.Kind(), AsOf: n.asOf, Started: time.Now().UTC()}
@@ -81,6 +100,18 @@ func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (*Report, err
 	}
 	err = n.work(ctx, interrupted)
 	return n.report, errors.Join(err, n.end(context.WithoutCancel(ctx), err))
+}
+
+// errStopped means that a run was asked to begin nothing more.
+var errStopped = fmt.Errorf("the program is ending, the next run goes on: %w", context.Canceled)
+
+// hold keeps other runs of the job out.
+func (r *Runner) hold(ctx context.Context, name string) (context.Context, func(), error) {
+	if r.Lease != nil {
+		return r.Lease.Hold(ctx, name, !r.NoWait)
+	}
+	unlock, err := r.Locks.Lock(ctx, name)
+	return ctx, unlock, err
 }
 
 // run is one run of a job.
@@ -150,9 +181,11 @@ func (n *run) openIntents(ctx context.Context) (open []*sinks.Entry, err error) 
 func (n *run) work(ctx context.Context, interrupted []Step) error {
 	sinks.Failpoint(string(n.job.Kind()) + ".announced")
 	planned, err := n.job.Plan(ctx, n.asOf)
-	if err != nil {
+	if err != nil && (len(planned) == 0 || ctx.Err() != nil) {
 		return err
 	}
+	n.unplanned(err)
+	planned = n.wanted(planned)
 	if n.Approved != nil {
 		due := len(planned)
 		if planned, err = n.Approved.hold(PolicyRef(n.Policy), planned, n.Tolerance); err != nil {
@@ -166,7 +199,7 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 	sinks.Failpoint(string(n.job.Kind()) + ".planned")
 	group, working := errgroup.WithContext(ctx)
 	group.SetLimit(n.job.Parallel())
-	for len(steps) > 0 && working.Err() == nil {
+	for len(steps) > 0 && working.Err() == nil && !n.stopped() {
 		size := min(max(n.job.Batch(steps), 1), len(steps))
 		batch := steps[:size]
 		group.Go(func() error { return n.execute(working, batch) })
@@ -175,7 +208,42 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 	if err := group.Wait(); err != nil { // the audit log's: nothing more may happen
 		return err
 	}
+	if len(steps) > 0 && ctx.Err() == nil {
+		return errors.Join(n.errs.ErrorOrNil(), errStopped)
+	}
 	return errors.Join(n.errs.ErrorOrNil(), ctx.Err())
+}
+
+// unplanned notes what could not be planned. It does not keep the rest from being
+// done.
+func (n *run) unplanned(err error) {
+	if err == nil {
+		return
+	}
+	n.report.Unplanned = 1
+	var several *multierror.Error
+	if errors.As(err, &several) {
+		n.report.Unplanned = len(several.Errors)
+	}
+	n.errs = multierror.Append(n.errs, err)
+}
+
+// wanted leaves out the steps of datasets that were not asked for.
+func (n *run) wanted(steps []Step) []Step {
+	if len(n.Datasets) == 0 {
+		return steps
+	}
+	return slices.DeleteFunc(steps, func(s Step) bool { return !slices.Contains(n.Datasets, s.DatasetName()) })
+}
+
+// stopped reports whether no further step may begin.
+func (n *run) stopped() bool {
+	select {
+	case <-n.Stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // ready puts the interrupted steps before the planned ones, each once, and sets
@@ -250,7 +318,7 @@ func (n *run) end(ctx context.Context, err error) error {
 	r := n.report
 	r.Ended = time.Now().UTC()
 	switch {
-	case err != nil && r.Failed < r.Steps && r.Failed > 0:
+	case err != nil && r.Failed < r.Steps && r.Failed+r.Unplanned > 0:
 		r.Result = sinks.ResultPartial
 	case err != nil:
 		r.Result = sinks.ResultFailed
@@ -269,10 +337,25 @@ func (n *run) end(ctx context.Context, err error) error {
 		return err
 	}
 	sinks.Failpoint(string(n.job.Kind()) + ".ended")
-	return n.History.RecordRun(ctx, sinks.RunRecord{
-		Run: r.Run, Job: r.Job, Actor: n.Actor, AsOf: r.AsOf, StartedAt: r.Started, EndedAt: r.Ended,
-		Result: r.Result, Error: sinks.ClassOf(err), Steps: uint64(r.Steps), Failed: uint64(r.Failed), Program: n.Program,
-	})
+	if err := n.History.RecordRun(ctx, n.record(sinks.ClassOf(err))); err != nil || n.KeepRuns.IsZero() {
+		return err
+	}
+	return n.History.PruneRuns(ctx, n.KeepRuns.Before(r.Ended, time.UTC))
+}
+
+// record is the run's line in the history.
+func (n *run) record(class sinks.ErrorClass) sinks.RunRecord {
+	r := n.report
+	counts := map[sinks.Count]uint64{}
+	for _, o := range r.Outcomes {
+		for name, v := range o.Counts {
+			counts[name] += v
+		}
+	}
+	return sinks.RunRecord{
+		Run: r.Run, Job: r.Job, Actor: n.Actor, ScheduledFor: n.ScheduledFor, AsOf: r.AsOf, StartedAt: r.Started, EndedAt: r.Ended,
+		Result: r.Result, Error: class, Steps: uint64(r.Steps), Failed: uint64(r.Failed), Counts: withoutZeros(counts), Program: n.Program,
+	}
 }
 
 func (n *run) runEntry(phase sinks.Phase) *sinks.Entry {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hashicorp/go-multierror"
+
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
@@ -24,6 +26,30 @@ func firstDayKept(w *config.Window, now time.Time, zone *time.Location) sinks.Da
 		day++
 	}
 	return day
+}
+
+// planDatasets plans the datasets whose days go by an action of their event time's
+// window. What meets one dataset does not keep the others from being planned.
+func planDatasets(ctx context.Context, p *config.Policy, tables sinks.PersonalTables, what config.Action, action sinks.Action, now time.Time) ([]Step, error) {
+	var steps []Step
+	var errs *multierror.Error
+	for i := range p.Datasets {
+		d := &p.Datasets[i]
+		w, ok := d.Window(config.EventTime)
+		if !ok || w.Action != what {
+			continue
+		}
+		more, err := expired(ctx, p, tables, d.Name, w, action, now)
+		if err == nil {
+			err = askAboveShare(ctx, tables, d, more)
+		}
+		if err != nil {
+			errs = multierror.Append(errs, err)
+			continue
+		}
+		steps = append(steps, more...)
+	}
+	return steps, errs.ErrorOrNil()
 }
 
 // expired plans one step for each partition of a dataset in which rows are past their

@@ -1,6 +1,9 @@
 package sinks
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Locker keeps processes from doing the same work twice or in each other's way.
 // A lock ends with its holder. It saves work; correctness does not rest on it.
@@ -10,3 +13,16 @@ type Locker interface {
 	// RLock holds it together with other readers.
 	RLock(ctx context.Context, name string) (unlock func(), err error)
 }
+
+// Lease lets one holder run a job at a time, whatever machine it is on. It saves
+// work and keeps logs readable; correctness does not rest on it, because no lease can
+// stop a holder that has slept past its end.
+type Lease interface {
+	// Hold takes the lease called name and keeps it until release. If somebody else has
+	// it, Hold waits where wait is set, and otherwise returns ErrHeld at once. The
+	// context it returns ends when the lease is lost.
+	Hold(ctx context.Context, name string, wait bool) (held context.Context, release func(), err error)
+}
+
+// ErrHeld means that somebody else runs the same job.
+var ErrHeld = errors.New("it runs already, elsewhere")

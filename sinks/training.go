@@ -94,25 +94,3 @@ type SubjectTables interface {
 	DueSubjects(ctx context.Context, dataset string, c SubjectCutoff) (SubjectRows, error)
 	EraseSubjects(ctx context.Context, dataset string, c SubjectCutoff) (SubjectRows, Absence, error)
 }
-
-// RunRecord is a line of the run history.
-type RunRecord struct {
-	Run       ID
-	Job       JobKind
-	Actor     Actor
-	AsOf      time.Time
-	StartedAt time.Time
-	EndedAt   time.Time
-	Result    Result
-	Error     ErrorClass
-	Steps     uint64
-	Failed    uint64
-	Program   string // version of the program
-}
-
-// RunHistory remembers the runs of the jobs.
-type RunHistory interface {
-	RecordRun(ctx context.Context, r RunRecord) error
-	// LastRuns returns the latest run of each job.
-	LastRuns(ctx context.Context) ([]RunRecord, error)
-}

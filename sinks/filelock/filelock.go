@@ -20,7 +20,10 @@ const retryInterval = 20 * time.Millisecond
 // Locks are locks on the files of one folder.
 type Locks struct{ dir string }
 
-var _ sinks.Locker = Locks{}
+var (
+	_ sinks.Locker = Locks{}
+	_ sinks.Lease  = Locks{}
+)
 
 // Open returns the locks in dir, which is made if it does not exist.
 func Open(dir string) (Locks, error) {
@@ -46,4 +49,21 @@ func (l Locks) acquire(ctx context.Context, name string, try func(*flock.Flock, 
 		return nil, fmt.Errorf("wait for the lock %q: %w", name, err)
 	}
 	return func() { _ = f.Unlock() }, nil
+}
+
+// Hold implements sinks.Lease for the processes of one machine: the lease is the lock
+// of the same name. It is never lost before it is released.
+func (l Locks) Hold(ctx context.Context, name string, wait bool) (context.Context, func(), error) {
+	if wait {
+		unlock, err := l.Lock(ctx, name)
+		return ctx, unlock, err
+	}
+	f := flock.New(filepath.Join(l.dir, name+".lock"))
+	switch locked, err := f.TryLock(); {
+	case err != nil:
+		return nil, nil, fmt.Errorf("take the lock %q: %w", name, err)
+	case !locked:
+		return nil, nil, fmt.Errorf("%s: %w", name, sinks.ErrHeld)
+	}
+	return ctx, func() { _ = f.Unlock() }, nil
 }

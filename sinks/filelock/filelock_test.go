@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/facesoft/lapse/sinks"
 )
 
 // TestMain lets this binary be another process that takes a lock.
@@ -213,4 +215,30 @@ func TestFolderOfLocksIsMadeForItsOwnerAlone(t *testing.T) {
 	if _, err := Open(file); err == nil {
 		t.Error("a file was accepted as a folder of locks")
 	}
+}
+
+func TestLeaseOfAnotherProcessIsRefusedAtOnceOrWaitedFor(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	other := startHolder(t, dir, "purge")
+	locks := open(t, dir)
+	if _, _, err := locks.Hold(t.Context(), "purge", false); !errors.Is(err, sinks.ErrHeld) {
+		t.Errorf("%v, want %v", err, sinks.ErrHeld)
+	}
+	if err := other.release(); err != nil {
+		t.Fatal(err)
+	}
+	held, release, err := locks.Hold(t.Context(), "purge", true)
+	if err != nil || held.Err() != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := locks.Hold(t.Context(), "purge", false); !errors.Is(err, sinks.ErrHeld) {
+		t.Errorf("%v, want %v", err, sinks.ErrHeld)
+	}
+	release()
+	_, release, err = locks.Hold(t.Context(), "purge", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
 }

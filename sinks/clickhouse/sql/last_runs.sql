@@ -1,5 +1,4 @@
-SELECT argMax(run, started_at), job, argMax(actor, started_at), argMax(as_of, started_at), max(started_at), argMax(ended_at, started_at),
-    argMax(result, started_at), argMax(error, started_at), argMax(steps, started_at), argMax(failed, started_at), argMax(program, started_at)
+SELECT run, job, actor, scheduled_for, as_of, started_at, ended_at, result, error, steps, failed, counts, policy_version, toString(policy_hash), program
 FROM {{name .Control "runs"}} FINAL
-GROUP BY job
-ORDER BY job
+ORDER BY job, started_at DESC
+LIMIT 1 BY job

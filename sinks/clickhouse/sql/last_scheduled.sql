@@ -1,0 +1,3 @@
+SELECT job, max(scheduled_for)
+FROM {{name .Control "runs"}} FINAL
+GROUP BY job
