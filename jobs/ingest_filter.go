@@ -20,12 +20,13 @@ type recordFilter struct {
 	covered map[string]*daySet // for each dataset, the days whose records are in it
 }
 
-// The filter's size in lines of 64 bytes: from 2 MiB to 32 MiB. At ten bits a
-// record it affirms about one in a hundred that it does not hold.
+// The filter's size in lines of 64 bytes: from 4 MiB to 32 MiB. At 32 bits a record it
+// affirms, when it is full, about six in a million that it does not hold: most groups
+// of records are stored without a question.
 const (
-	leastLines = 1 << 15
+	leastLines = 1 << 16
 	mostLines  = 1 << 19
-	lineFull   = 512 / 10 // records a line
+	lineFull   = 512 / 32 // records a line
 )
 
 // lookAhead is how many days beyond those that are needed are covered at once,
