@@ -422,7 +422,7 @@ func (i *benchInstallation) lapse(b *testing.B, policy []byte, file string) *chi
 		args = append(args, "-test.cpuprofile="+profile)
 	}
 	cmd := exec.Command(os.Args[0], args...)
-	cmd.Env = append(os.Environ(), childVariable+"="+string(task))
+	cmd.Env = append(os.Environ(), childVariable+"="+string(task), "GOGC=50") // as the program has it
 	out, err := cmd.CombinedOutput()
 	_, answer, found := bytes.Cut(out, []byte("\nanswer "))
 	if err != nil || !found {

@@ -14,7 +14,6 @@ import (
 // each dataset, while the next groups are being read.
 type group struct {
 	reader  *sourceReader
-	index   int
 	working *errgroup.Group
 	leaving []departure
 }
@@ -25,25 +24,27 @@ type departure struct {
 	rows *sinks.Block
 }
 
-func newGroup(r *sourceReader, index int) *group {
-	return &group{reader: r, index: index, working: new(errgroup.Group)}
+func newGroup(r *sourceReader) *group {
+	return &group{reader: r, working: new(errgroup.Group)}
 }
 
-// store stores the rows of an outlet and leaves its block empty. It returns at once.
-func (g *group) store(ctx context.Context, o *outlet) {
-	if o.rows.Rows() == 0 {
-		o.rows.Reset()
+// store stores some rows of an outlet and leaves their block empty. It returns at once.
+// Place is where the records stood in the source, and admitted stands for them all; both
+// are the same whenever the source is read.
+func (g *group) store(ctx context.Context, o *outlet, rows *sinks.Block, place string, admitted sinks.ID) {
+	if rows.Rows() == 0 {
+		rows.Reset()
 		return
 	}
-	b, admitted := o.spare(), o.admitted
-	o.rows.Swap(b)
+	b := o.spare()
+	rows.Swap(b)
 	g.leaving = append(g.leaving, departure{o, b})
-	g.working.Go(func() error { return g.insert(ctx, b, admitted) })
+	g.working.Go(func() error { return g.insert(ctx, b, place, admitted) })
 }
 
 // insert stores a block, each row in the open batch of its day. Nothing is sealed in
 // between.
-func (g *group) insert(ctx context.Context, b *sinks.Block, admitted sinks.ID) error {
+func (g *group) insert(ctx context.Context, b *sinks.Block, place string, admitted sinks.ID) error {
 	r := g.reader
 	unlock, err := r.Locks.RLock(ctx, sealLock(b.Dataset))
 	if err != nil {
@@ -65,7 +66,7 @@ func (g *group) insert(ctx context.Context, b *sinks.Block, admitted sinks.ID) e
 	// The token stands for this place in this source, and for the records there that
 	// were admitted, which a decision about consent can change between two runs.
 	// ClickHouse looks at nothing else: what it has under the token stays.
-	token := sinks.HashID(r.digest.String(), b.Dataset, fmt.Sprint(g.index), fmt.Sprint(highest), admitted.String())
+	token := sinks.HashID(r.digest.String(), b.Dataset, place, fmt.Sprint(highest), admitted.String())
 	sinks.Failpoint("ingest.insert")
 	return r.Intake.Insert(ctx, b, token)
 }

@@ -4,18 +4,20 @@ import (
 	"context"
 	"slices"
 
+	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
 
 // outlet is the way of one dataset's rows from the decoder to the store.
 type outlet struct {
-	reader   *sourceReader
-	dataset  string
-	rows     *sinks.Block   // of the current group; what the decoder writes into
-	suspects *sinks.Block   // those of which the store may hold a copy
-	spares   []*sinks.Block // empty, for the rows of further groups
-	stored   dayCounts
-	admitted sinks.ID // stands for the records of the current group, duplicates among them
+	reader    *sourceReader
+	dataset   string
+	rows      *sinks.Block   // of the current group; what the decoder writes into
+	suspects  *sinks.Block   // those of which the store may hold a copy
+	spares    []*sinks.Block // empty, for the rows of further groups
+	stored    dayCounts
+	scattered scattered
+	admitted  sinks.ID // stands for the records of the current group, duplicates among them
 
 	covered sinks.Day // the day that the filter was last found to cover, plus 1
 	flags   []bool
@@ -23,7 +25,13 @@ type outlet struct {
 }
 
 func newOutlet(r *sourceReader, rows *sinks.Block) *outlet {
-	return &outlet{reader: r, dataset: rows.Dataset, rows: rows, suspects: rows.Clone()}
+	o := &outlet{reader: r, dataset: rows.Dataset, rows: rows, suspects: rows.Clone()}
+	if d, ok := r.Policy.Dataset(rows.Dataset); ok {
+		if _, byDay := d.Window(config.EventTime); byDay {
+			o.scattered.rows = rows.Clone()
+		}
+	}
+	return o
 }
 
 // quarantines reports whether this is the way of the lines that cannot be read.
@@ -42,6 +50,9 @@ func (o *outlet) spare() *sinks.Block {
 // leaving calls each with the rows that are on their way to the store: it may hold
 // them already, or not yet.
 func (o *outlet) leaving(each func(*sinks.Block)) {
+	if o.scattered.rows != nil {
+		each(o.scattered.rows)
+	}
 	for _, g := range o.reader.storing {
 		for _, d := range g.leaving {
 			if d.from == o {
@@ -58,6 +69,16 @@ func (o *outlet) settle(ctx context.Context) error {
 	if o.rows.Rows() == 0 {
 		return nil
 	}
+	o.scattered.choose(o.rows)
+	if err := o.findDuplicates(ctx); err != nil {
+		return err
+	}
+	o.flags = o.scattered.hold(o.rows, o.flags)
+	return nil
+}
+
+// findDuplicates leaves in rows what is to be stored.
+func (o *outlet) findDuplicates(ctx context.Context) error {
 	if err := o.setApart(ctx); err != nil {
 		return err
 	}

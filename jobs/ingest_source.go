@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/facesoft/lapse/config"
@@ -15,7 +16,7 @@ import (
 // A group of records is what is stored at once. Its bounds follow from the content
 // alone, so that a repetition cuts the same groups.
 const (
-	groupRecords = 32 << 10 // at most sinks.MaxRows
+	groupRecords = 24 << 10 // at most sinks.MaxRows
 	groupBytes   = 48 << 20
 )
 
@@ -107,9 +108,12 @@ func (r *sourceReader) all(ctx context.Context) error {
 			err = r.waitUntil(maxStoring - 1)
 		}
 		if err != nil {
+			if errors.Is(err, sinks.ErrInvalidInput) { // what could be read stays
+				r.storeScattered(ctx, newGroup(r), true)
+			}
 			return errors.Join(r.waitUntil(0), err)
 		}
-		r.storeGroup(ctx, index)
+		r.storeGroup(ctx, index, !more)
 		sinks.Failpoint("ingest.chunk")
 	}
 	return r.waitUntil(0)
@@ -176,11 +180,23 @@ func (r *sourceReader) settle(ctx context.Context) error {
 	return nil
 }
 
-// storeGroup begins to store the group that has been settled.
-func (r *sourceReader) storeGroup(ctx context.Context, index int) {
-	g := newGroup(r, index)
+// storeGroup begins to store the group that has been settled, and with the last one
+// everything that has been held back.
+func (r *sourceReader) storeGroup(ctx context.Context, index int, last bool) {
+	g := newGroup(r)
 	for _, o := range r.outlets {
-		g.store(ctx, o)
+		g.store(ctx, o, o.rows, strconv.Itoa(index), o.admitted)
+	}
+	r.storeScattered(ctx, g, last)
+}
+
+// storeScattered begins to store what has been held back long enough, with a group.
+func (r *sourceReader) storeScattered(ctx context.Context, g *group, last bool) {
+	for _, o := range r.outlets {
+		if o.scattered.due(last) {
+			g.store(ctx, o, o.scattered.rows, o.scattered.place(), o.scattered.admitted)
+			o.scattered.leave()
+		}
 	}
 	r.storing = append(r.storing, g)
 }

@@ -198,7 +198,7 @@ func (r *replayer) chunk(ctx context.Context, which sinks.QuarantineSelection, a
 		return more, err
 	}
 	stored := r.toStore()
-	r.storeGroup(ctx, replayGroup)
+	r.storeGroup(ctx, replayGroup, true)
 	if err := r.waitUntil(0); err != nil {
 		return more, err
 	}
@@ -265,8 +265,10 @@ type expected struct {
 // toStore lists the rows that are about to be stored.
 func (r *replayer) toStore() (rows []expected) {
 	for _, o := range r.outlets {
-		if b := o.rows; b.Rows() > 0 {
-			rows = append(rows, expected{o.dataset, slices.Clone(b.Records), slices.Min(b.Days), slices.Max(b.Days)})
+		for _, b := range []*sinks.Block{o.rows, o.scattered.rows} {
+			if b != nil && b.Rows() > 0 {
+				rows = append(rows, expected{o.dataset, slices.Clone(b.Records), slices.Min(b.Days), slices.Max(b.Days)})
+			}
 		}
 	}
 	return rows

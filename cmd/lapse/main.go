@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	_ "time/tzdata" // the policy's time zone must be known on any machine
 
@@ -13,6 +14,9 @@ import (
 
 func main() {
 	engine.RunIfKeeper()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(50) // buffers are used again: little is left to collect, and memory counts
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
