@@ -66,7 +66,7 @@ func arguments(o Options, c Connection, files configurationFiles) []string {
 	_, http, _ := net.SplitHostPort(c.HTTPAddress)
 	return []string{
 		"clickhouse",
-		"--path=" + filepath.Join(o.Dir, "store"),
+		"--path=" + storeDir(o.Dir),
 		"--config-file=" + files.Server,
 		"--listen_host=127.0.0.1",
 		"--tcp_port=" + tcp,
@@ -80,4 +80,5 @@ func arguments(o Options, c Connection, files configurationFiles) []string {
 func connectionFile(dir string) string { return filepath.Join(dir, "connection.json") }
 func logFile(dir string) string        { return filepath.Join(dir, "engine.log") }
 func outputFile(dir string) string     { return filepath.Join(dir, "engine.out") }
+func storeDir(dir string) string       { return filepath.Join(dir, "store") }
 func lockFile(dir string) string       { return filepath.Join(dir, "engine.lock") }

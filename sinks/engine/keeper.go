@@ -1,14 +1,17 @@
 package engine
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -98,6 +101,7 @@ func keep(o Options, status io.WriteCloser) error {
 		_, err := io.WriteString(status, wordBusy)
 		return errors.Join(err, status.Close())
 	}
+	defer lock.Unlock()                    //nolint:errcheck // the process ends; until then nothing else keeps the lock from being collected
 	defer os.Remove(connectionFile(o.Dir)) //nolint:errcheck // a stale one is refused by its port
 	k, err := newKeeper(o)
 	if err != nil {
@@ -109,6 +113,9 @@ func keep(o Options, status io.WriteCloser) error {
 			_ = status.Close()
 		}
 	}()
+	if err := awaitPredecessor(o.Dir); err != nil {
+		return err
+	}
 	ended, err := k.startFirst()
 	if err != nil {
 		return err
@@ -118,6 +125,21 @@ func keep(o Options, status io.WriteCloser) error {
 		return err
 	}
 	return k.supervise(ended)
+}
+
+// awaitPredecessor waits until the engine of an earlier keeper is gone, which was killed
+// but on a busy machine takes its time.
+func awaitPredecessor(dir string) error {
+	status := flock.New(filepath.Join(storeDir(dir), "status"))
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	if _, err := status.TryLockContext(ctx, attachInterval); err != nil {
+		if errors.Is(err, fs.ErrNotExist) { // there was none
+			return nil
+		}
+		return fmt.Errorf("the engine that ran before is still there: lock %s: %w", status.Path(), err)
+	}
+	return status.Unlock()
 }
 
 // startFirst starts the engine. If it ends before it is ready, somebody may have taken
