@@ -30,8 +30,8 @@ const (
 	OverlapQueue Overlap = "queue" // run once more afterwards, however many times have passed
 )
 
-// ScheduledJobs are the jobs that can be scheduled, in the order in which they run
-// where several are due at once.
+// ScheduledJobs are the jobs that can be scheduled, in the order in which they are
+// done where they are done one after the other.
 var ScheduledJobs = []string{"ingest", "dispose", "anonymise", "purge"}
 
 // HistorySettings say for how long runs are remembered.

@@ -56,6 +56,8 @@ type Outcome struct {
 	// is to delete; zero if no store does, or for no fixed time.
 	LockedUntil time.Time `json:"locked_until,omitzero"`
 	Err         error     `json:"-"`
+	// Took is the step's share of the time of the batch that it was done in.
+	Took time.Duration `json:"-"`
 }
 
 // reached notes that a stage was reached now.

@@ -105,13 +105,33 @@ func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (*Report, err
 // errStopped means that a run was asked to begin nothing more.
 var errStopped = fmt.Errorf("the program is ending, the next run goes on: %w", context.Canceled)
 
-// hold keeps other runs of the job out.
+// hold keeps other runs of the job out. Who waits for one of them to end, and is asked
+// to begin nothing more, does not wait any longer.
 func (r *Runner) hold(ctx context.Context, name string) (context.Context, func(), error) {
+	ctx, cancel := context.WithCancel(ctx)
+	got := make(chan struct{})
+	go func() {
+		select {
+		case <-r.Stop:
+			cancel()
+		case <-got:
+		}
+	}()
+	held, unlock, err := ctx, func() {}, error(nil)
 	if r.Lease != nil {
-		return r.Lease.Hold(ctx, name, !r.NoWait)
+		held, unlock, err = r.Lease.Hold(ctx, name, !r.NoWait)
+	} else {
+		unlock, err = r.Locks.Lock(ctx, name)
 	}
-	unlock, err := r.Locks.Lock(ctx, name)
-	return ctx, unlock, err
+	close(got)
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return held, func() {
+		unlock()
+		cancel()
+	}, nil
 }
 
 // run is one run of a job.
@@ -185,7 +205,7 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 		return err
 	}
 	n.unplanned(err)
-	planned = n.wanted(planned)
+	planned = OfDatasets(planned, n.Datasets)
 	if n.Approved != nil {
 		due := len(planned)
 		if planned, err = n.Approved.hold(PolicyRef(n.Policy), planned, n.Tolerance); err != nil {
@@ -228,12 +248,13 @@ func (n *run) unplanned(err error) {
 	n.errs = multierror.Append(n.errs, err)
 }
 
-// wanted leaves out the steps of datasets that were not asked for.
-func (n *run) wanted(steps []Step) []Step {
-	if len(n.Datasets) == 0 {
+// OfDatasets returns the steps that concern the named datasets, or all if none is
+// named. It changes steps.
+func OfDatasets(steps []Step, names []string) []Step {
+	if len(names) == 0 {
 		return steps
 	}
-	return slices.DeleteFunc(steps, func(s Step) bool { return !slices.Contains(n.Datasets, s.DatasetName()) })
+	return slices.DeleteFunc(steps, func(s Step) bool { return !slices.Contains(names, s.DatasetName()) })
 }
 
 // stopped reports whether no further step may begin.
@@ -283,10 +304,13 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 		return err
 	}
 	sinks.Failpoint(string(n.job.Kind()) + ".intent")
+	began := time.Now()
 	outcomes := n.job.Execute(ctx, Session{n.report.Run, n.asOf}, steps)
+	took := time.Since(began) / time.Duration(len(steps))
 	sinks.Failpoint(string(n.job.Kind()) + ".executed")
 	for i := range outcomes {
 		o := &outcomes[i]
+		o.Took = took
 		closing := *entries[i]
 		closing.Phase, closing.Result, closing.Error = sinks.Outcome, o.Result, sinks.ClassOf(o.Err)
 		closing.Counts, closing.K, closing.Query, closing.Stages = withoutZeros(o.Counts), o.K, o.Query, o.Stages

@@ -23,6 +23,17 @@ const (
 	exitInterrupted = 130
 )
 
+// exitCodesHelp lists them for people.
+const exitCodesHelp = `  0    done, or nothing to do
+  1    failed, and trying again does not help
+  2    the command line, the settings or the policy are wrong
+  3    a store did not answer, or the time was too short; try again later
+  4    some steps or jobs failed, the others were done
+  5    something that is due was left undone
+  6    the audit log cannot be written, so nothing was done
+  7    the audit log, a proof from it or its copy does not verify
+  130  interrupted; the next run goes on`
+
 // usageError is a mistake of whoever typed the command.
 type usageError struct{ error }
 

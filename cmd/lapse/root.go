@@ -56,14 +56,7 @@ its purpose is complete or consent is gone, and keeps a tamper-evident audit log
 that anyone can verify offline.
 
 Exit codes:
-  0  done, or nothing to do
-  1  failed, and trying again does not help
-  2  the command line, the settings or the policy are wrong
-  3  a store did not answer; try again later
-  4  some steps failed, the others were done
-  5  something that is due was left undone
-  6  the audit log cannot be written, so nothing was done
-  7  the audit log, a proof from it or its copy does not verify`,
+` + exitCodesHelp,
 		Example: `  lapse demo                            # see it work on made-up data
   lapse init                            # start an installation in this folder
   lapse run ingest access.log           # take a web server's log in

@@ -27,12 +27,15 @@ type runFlags struct {
 
 	plan      string // file of an approved plan
 	tolerance float64
+	datasets  []string // all if empty
+	all       bool     // the jobs that read input are left out where there is none
 }
 
 // approvedFlags are for the jobs whose steps can be planned ahead.
 func (f *runFlags) approvedFlags(c *cobra.Command) *cobra.Command {
 	c.Flags().StringVar(&f.plan, "plan", "", "do only what this plan says, as of its time (see 'lapse plan --to-file')")
 	c.Flags().Float64Var(&f.tolerance, "tolerance", 0.01, "with --plan: by what share a step's rows may have changed since")
+	c.Flags().StringSliceVar(&f.datasets, "dataset", nil, "only these datasets of the policy, training or quarantine; several with commas")
 	return c
 }
 
@@ -74,13 +77,21 @@ func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use:   "run",
-		Short: "Run a job once: ingest, dispose, anonymise or purge",
-		Long: `Runs a job for the policy as of now, or as of the time given with --as-of.
+		Short: "Run jobs once: ingest, dispose, anonymise, purge, or all",
+		Long: `Runs a job for the policy as of now, or as of the time given with --as-of. Further
+jobs may be named behind it; they are done one after the other, in the order of the
+way of a record. What fails in one does not keep the others from being done.
 
 What is done is written into the audit log before and after. A run that was
-interrupted, in whatever way, is finished by the next run of the same job.`,
-		Example: `  lapse run ingest /var/log/nginx
-  lapse run anonymise --dry-run
+interrupted, in whatever way, is finished by the next run of the same job. While
+the same job runs elsewhere, in 'lapse serve' for example, a run waits.
+
+Exit codes:
+` + exitCodesHelp,
+		Example: `  lapse run all
+  lapse run ingest /var/log/nginx
+  lapse run anonymise purge --timeout 30m
+  lapse run anonymise --dataset events --dry-run
   lapse run purge --as-of 2027-01-01 --output json`,
 	}
 	flags := c.PersistentFlags()
@@ -89,13 +100,14 @@ interrupted, in whatever way, is finished by the next run of the same job.`,
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this long, such as 30m; the next run goes on (default: no limit)")
 	c.AddCommand(
 		f.ingestFlags(&cobra.Command{
-			Use:   "ingest [PATH...]",
+			Use:   "ingest [PATH...] [JOB...]",
 			Short: "Take input files into the personal tables",
 			Long: `Reads files and folders: calls of the Segment specification as JSON lines, web
 server logs in common or combined format, notes about training items. Plain, gzip
 or zstd, told by the content. A path may be a pattern (*.log), - for the standard
 input, or bucket://NAME/PREFIX for objects in a bucket of the settings. If none are
-named, those of the settings, and what 'lapse serve' has collected and closed.
+named, those of the settings, and what 'lapse serve' has collected and closed. A
+file that is called like a job is written ./purge.
 
 For every file and every day in it, the records read are exactly those stored,
 quarantined, refused and recognised as duplicates. A file that is read twice
@@ -104,7 +116,15 @@ changes nothing. Afterwards files are kept, moved or deleted as the policy says
 			Example: `  lapse run ingest access.log events/*.ndjson.gz
   lapse run ingest bucket://telemetry/2026/
   zcat old.log.Z | lapse run ingest --format weblog -`,
-			RunE: func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobIngest, args) },
+			RunE: func(c *cobra.Command, args []string) error { return a.runNamed(c.Context(), f, sinks.JobIngest, args) },
+		}),
+		f.approvedFlags(&cobra.Command{
+			Use:   "all [PATH...]",
+			Short: "Run ingest (of files, of the settings' inputs, of what was collected), anonymise and purge",
+			Long: `Runs ingest, anonymise and purge, one after the other. With --plan or --dataset,
+anonymise and purge alone: input files belong to no dataset until they are read.`,
+			Example: "  lapse run all\n  lapse run all --timeout 2h --output json\n  lapse run all --plan plan.json",
+			RunE:    func(c *cobra.Command, args []string) error { return a.runAll(c.Context(), f, args) },
 		}),
 		&cobra.Command{
 			Use:   "dispose [PATH...]",
@@ -115,77 +135,24 @@ enough. A file that has changed since it was ingested stays. If none are named,
 those of the settings, and what 'lapse serve' has collected. 'lapse run ingest' does
 the same when it has read its files.`,
 			Example: "  lapse run dispose --dry-run",
-			RunE:    func(c *cobra.Command, args []string) error { return a.runJob(c.Context(), f, sinks.JobDispose, args) },
+			RunE:    func(c *cobra.Command, args []string) error { return a.runNamed(c.Context(), f, sinks.JobDispose, args) },
 		},
 		f.approvedFlags(&cobra.Command{
-			Use:     "anonymise",
+			Use:     "anonymise [JOB...]",
 			Short:   "Publish what is past its window in anonymised form, and delete the personal rows",
 			Example: "  lapse run anonymise --as-of 2027-01-01\n  lapse run anonymise --plan plan.json",
-			Args:    exactly(0),
-			RunE:    func(c *cobra.Command, _ []string) error { return a.runJob(c.Context(), f, sinks.JobAnonymise, nil) },
+			RunE: func(c *cobra.Command, args []string) error {
+				return a.runNamed(c.Context(), f, sinks.JobAnonymise, args)
+			},
 		}),
 		f.approvedFlags(&cobra.Command{
-			Use:     "purge",
+			Use:     "purge [JOB...]",
 			Short:   "Delete training items, accounts and other data whose window has passed",
 			Example: "  lapse run purge --dry-run",
-			Args:    exactly(0),
-			RunE:    func(c *cobra.Command, _ []string) error { return a.runJob(c.Context(), f, sinks.JobPurge, nil) },
+			RunE:    func(c *cobra.Command, args []string) error { return a.runNamed(c.Context(), f, sinks.JobPurge, args) },
 		}),
 	)
 	return c
-}
-
-// runJob runs one job and reports.
-func (a *app) runJob(ctx context.Context, f runFlags, kind sinks.JobKind, paths []string) error {
-	if f.timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, f.timeout)
-		defer cancel()
-	}
-	i, err := a.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer i.Close() //nolint:errcheck // what matters has been made durable before
-	plan, asOf, err := f.approved(i.policy)
-	if err != nil {
-		return err
-	}
-	m := newMeter(a.errors, a.log, a.output == "json")
-	defer m.stop()
-	job, err := i.job(ctx, f, kind, paths, m)
-	if err != nil {
-		return err
-	}
-	if f.dryRun {
-		steps, err := job.Plan(ctx, asOf)
-		if err = errors.Join(err, i.dropStdin()); err != nil {
-			return err
-		}
-		m.stop()
-		p, err := jobs.NewPlan(i.policy, asOf, steps)
-		if err != nil {
-			return err
-		}
-		return a.printPlan(p)
-	}
-	if err := i.openLog(ctx); err != nil {
-		return err
-	}
-	runner := i.runner(sinks.ActorOperator, m.observe(kind))
-	runner.Approved, runner.Tolerance = plan, f.tolerance
-	report, err := runner.Run(ctx, job, asOf)
-	m.stop()
-	if report == nil {
-		return err
-	}
-	if ingest, ok := job.(*jobs.Ingest); ok {
-		report.Unwanted = ingest.Unwanted()
-		var failed error
-		report.Then, failed = i.disposeAfter(ctx, ingest, asOf)
-		err = errors.Join(err, failed)
-	}
-	return errors.Join(a.printReport(report), verdict(report, err))
 }
 
 // job returns the job of a kind.

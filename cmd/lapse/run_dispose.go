@@ -8,12 +8,11 @@ import (
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
-	"github.com/facesoft/lapse/sinks"
 )
 
 // disposeAfter gets rid of the files that an ingest has read, where that is asked
 // for or they are Lapse's own.
-func (i *installation) disposeAfter(ctx context.Context, ingest *jobs.Ingest, asOf time.Time) (*jobs.Report, error) {
+func (i *installation) disposeAfter(ctx context.Context, by *jobs.Runner, ingest *jobs.Ingest, asOf time.Time) (*jobs.Report, error) {
 	inputs, ok := ingest.Inputs.(collected)
 	if !ok {
 		return nil, nil
@@ -22,7 +21,9 @@ func (i *installation) disposeAfter(ctx context.Context, ingest *jobs.Ingest, as
 	if err != nil || !needed {
 		return nil, err
 	}
-	report, err := i.runner(sinks.ActorOperator, nil).Run(ctx, &jobs.Dispose{Policy: i.policy, Inputs: inputs, Ledger: i.store}, asOf)
+	runner := i.runner(by.Actor, nil)
+	runner.Stop = by.Stop
+	report, err := runner.Run(ctx, &jobs.Dispose{Policy: i.policy, Inputs: inputs, Ledger: i.store}, asOf)
 	if i.stdin != "" {
 		if _, missing := os.Stat(i.stdin); missing == nil {
 			i.app.log.Info("the standard input was kept, and is read by the next ingest without files", "path", i.stdin)

@@ -204,7 +204,8 @@ func (a *app) takeNotes(ctx context.Context, i *installation, write func(io.Writ
 	}
 	job.Format = config.TrainingNotes
 	now := time.Now()
-	report, err := i.runner(sinks.ActorOperator, nil).Run(ctx, job, now)
+	runner := i.runner(sinks.ActorOperator, nil)
+	report, err := runner.Run(ctx, job, now)
 	if err != nil {
 		return n, err
 	}
@@ -214,7 +215,7 @@ func (a *app) takeNotes(ctx context.Context, i *installation, write func(io.Writ
 		n.Duplicate += o.Counts[sinks.CountDuplicate]
 		lost += o.Counts[sinks.CountQuarantined] + o.Counts[sinks.CountRefused]
 	}
-	if _, err := i.disposeAfter(ctx, job, now); err != nil {
+	if _, err := i.disposeAfter(ctx, runner, job, now); err != nil {
 		return n, fmt.Errorf("take notes: %w", err)
 	}
 	if lost > 0 {
