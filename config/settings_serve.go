@@ -11,6 +11,8 @@ type ServeSettings struct {
 	// Listen is the address that is listened on; 127.0.0.1:8080 if empty. Lapse does
 	// not encrypt: what comes from elsewhere goes through a proxy that does.
 	Listen string `yaml:"listen,omitempty" env:"LISTEN"`
+	// Probes is the address of /healthz, /readyz and /metrics; that of Listen if empty.
+	Probes string `yaml:"probes,omitempty" env:"PROBES"`
 	// MaxConnections is how many connections are served at once; 1024 if 0.
 	MaxConnections int `yaml:"max_connections,omitempty" env:"MAX_CONNECTIONS"`
 }
@@ -82,6 +84,9 @@ func (s *Settings) checkServe(r *reporter, root place) {
 	serve, collector, spool := root.key("serve"), root.key("collector"), root.key("spool")
 	if l := s.Serve.Listen; l != "" && !isAddress(l) {
 		r.fault(serve.key("listen"), "%q is not an address to listen on; write host and port, such as 127.0.0.1:8080 or :8080", l)
+	}
+	if l := s.Serve.Probes; l != "" && !isAddress(l) {
+		r.fault(serve.key("probes"), "%q is not an address to listen on; write host and port, such as :9090", l)
 	}
 	if s.Serve.MaxConnections < 0 {
 		r.fault(serve.key("max_connections"), "say how many connections are served at once, such as 1024")

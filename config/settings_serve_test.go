@@ -22,7 +22,7 @@ spool: {segment_age: PT30S, max_size: 2GB}
 		t.Fatal(err)
 	}
 	dir := filepath.Dir(file)
-	if s.Serve != (ServeSettings{":9000", 1024}) || s.SpoolDir() != filepath.Join(dir, "d", "spool") || s.Spool.Age() != 2*time.Minute {
+	if s.Serve != (ServeSettings{":9000", "", 1024}) || s.SpoolDir() != filepath.Join(dir, "d", "spool") || s.Spool.Age() != 2*time.Minute {
 		t.Errorf("%+v %+v", s.Serve, s.Spool)
 	}
 	want := CollectorSettings{filepath.Join(dir, "keys"), "0123456789abcdef", 64 << 10, 1 << 20}

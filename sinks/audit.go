@@ -121,6 +121,7 @@ const (
 	JobHold      JobKind = "hold"     // legal holds
 	JobReplay    JobKind = "replay"   // reads quarantined records again
 	JobDrop      JobKind = "drop"     // deletes quarantined records that somebody has selected
+	JobPolicy    JobKind = "policy"   // the policy that a service carries out
 )
 
 // Action is what an entry is about.
@@ -148,6 +149,7 @@ const (
 	ActionReleaseHold    Action = "release_hold"
 	ActionReplaySource   Action = "replay_source"    // read the quarantined records of one input file again
 	ActionDropRecords    Action = "drop_quarantined" // delete quarantined records before their window has passed
+	ActionAdoptPolicy    Action = "adopt_policy"     // carry out another version of the policy from now on
 )
 
 // Result is how an outcome ended.

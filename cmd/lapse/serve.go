@@ -11,29 +11,40 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/facesoft/lapse/cmd/lapse/web"
+	"github.com/facesoft/lapse/jobs"
 )
 
 func (a *app) serveCommand() *cobra.Command {
 	var listen string
 	c := &cobra.Command{
 		Use:   "serve",
-		Short: "Collect events over HTTP, until this command is ended",
-		Long: `Takes events as the Segment HTTP tracking API describes: POST /v1/batch, /v1/track,
+		Short: "Collect events over HTTP and run the jobs at their times, until this command is ended",
+		Long: `Does two things beside each other, until SIGTERM or an interrupt.
+
+It takes events as the Segment HTTP tracking API describes: POST /v1/batch, /v1/track,
 /v1/page, /v1/screen, /v1/identify, /v1/group, /v1/alias, with a write key as the user
-of basic authentication. Point a Segment library at it by its host setting.
+of basic authentication. Point a Segment library at it by its host setting. What is
+answered with 200 is on disk, in the spool. Write keys are read from the file that
+collector.write_keys_file names, one a line, or from LAPSE_COLLECTOR_WRITE_KEYS;
+without any, nothing is collected.
 
-What is answered with 200 is on disk, in the spool; 'lapse run ingest' without files
-takes it into the tables. SIGTERM or an interrupt ends it within 20 seconds, once
-the requests that have begun are finished.
+It runs the jobs at the times that schedule names in the settings. What was missed while
+it did not run is made up for by one run. A job runs once at a time, wherever: where
+'lapse run' is at work on it, its turn is left out.
 
-Write keys are read from the file that collector.write_keys_file names, one a line,
-or from LAPSE_COLLECTOR_WRITE_KEYS.`,
+GET /healthz says that it runs, /readyz whether it can do its work, and why not, and
+/metrics is for Prometheus. SIGHUP has it carry out the policy as its file is now, which
+the audit log records; a policy with a fault changes nothing. SIGTERM lets the current
+step end, and ends it within 20 seconds; a second one ends it at once.`,
 		Example: `  lapse serve
   lapse serve --listen 127.0.0.1:9000
   curl -u "$KEY:" -H 'Content-Type: application/json' \
-    -d '{"userId":"u1","event":"Signed Up"}' http://127.0.0.1:8080/v1/track`,
+    -d '{"userId":"u1","event":"Signed Up"}' http://127.0.0.1:8080/v1/track
+  curl http://127.0.0.1:8080/readyz
+  kill -HUP "$(pidof lapse)"            # the policy has changed`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if listen != "" {
@@ -56,27 +67,83 @@ func (a *app) serve(ctx context.Context) (err error) {
 	if err := a.settings.CheckRegions(p); err != nil {
 		return usageError{err}
 	}
-	mux := http.NewServeMux()
-	closeCollector, err := a.collector(mux)
+	mux, probes := http.NewServeMux(), http.NewServeMux()
+	if a.settings.Serve.Probes == "" {
+		probes = mux
+	}
+	metrics, health := web.NewMetrics(version()), &web.Health{}
+	metrics.Policy(jobs.PolicyRef(p), time.Now())
+	metrics.Register(probes)
+	if a.collects() || len(a.settings.Schedule) == 0 {
+		closeCollector, err := a.collector(mux, metrics)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, closeCollector()) }()
+		health.Checks = append(health.Checks, a.spoolCheck())
+		a.spoolGauges(metrics)
+	}
+	listeners, err := a.listen()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, closeCollector()) }()
-	l, err := net.Listen("tcp", a.settings.Serve.Listen)
-	if err != nil {
-		return usageError{fmt.Errorf("serve: %w; choose another address with --listen or serve.listen", err)}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	service := newService(ctx, a, p, metrics)
+	health.Checks = append(health.Checks, service.checks()...)
+	health.Register(probes)
+	addresses := map[string]string{"address": "http://" + listeners[0].Addr().String()}
+	said := addresses["address"]
+	if len(listeners) > 1 {
+		addresses["probes"] = "http://" + listeners[1].Addr().String()
+		said += ", probes and metrics on " + addresses["probes"]
 	}
-	address := "http://" + l.Addr().String()
-	if err := a.tell(map[string]string{"address": address}, "serving on %s", address); err != nil {
-		return errors.Join(err, l.Close())
+	if err := a.tell(addresses, "serving on %s", said); err != nil {
+		return err
 	}
-	err = web.Serve(ctx, l, mux, a.settings.Serve.MaxConnections, a.log)
+	service.start()
+	err = a.answer(ctx, listeners, []http.Handler{mux, probes})
+	cancel() // also where it was an address that failed
+	err = errors.Join(err, service.end())
 	a.log.Info("ended")
 	return err
 }
 
+// listen opens the addresses of the settings: that of the collector and, where they
+// have one of their own, that of the probes.
+func (a *app) listen() (listeners []net.Listener, err error) {
+	for _, at := range []struct{ setting, address string }{{"serve.listen", a.settings.Serve.Listen}, {"serve.probes", a.settings.Serve.Probes}} {
+		if at.address == "" {
+			continue
+		}
+		l, err := net.Listen("tcp", at.address)
+		if err != nil {
+			for _, l := range listeners {
+				err = errors.Join(err, l.Close())
+			}
+			return nil, usageError{fmt.Errorf("serve: %w; choose another address with --listen or %s", err, at.setting)}
+		}
+		listeners = append(listeners, l)
+	}
+	return listeners, nil
+}
+
+// answer answers requests on the listeners until ctx ends, or one of them fails.
+func (a *app) answer(ctx context.Context, listeners []net.Listener, handlers []http.Handler) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for i, l := range listeners {
+		group.Go(func() error { return web.Serve(ctx, l, handlers[i], a.settings.Serve.MaxConnections, a.log) })
+	}
+	return group.Wait()
+}
+
+// collects reports whether there are write keys, so that events can be collected.
+func (a *app) collects() bool {
+	return a.settings.Collector.WriteKeys != "" || a.settings.Collector.WriteKeysFile != ""
+}
+
 // collector adds the collector to mux. Close it after the last request.
-func (a *app) collector(mux *http.ServeMux) (closeSpool func() error, err error) {
+func (a *app) collector(mux *http.ServeMux, metrics *web.Metrics) (closeSpool func() error, err error) {
 	keys, err := a.writeKeys()
 	if err != nil {
 		return nil, usageError{err}
@@ -87,7 +154,7 @@ func (a *app) collector(mux *http.ServeMux) (closeSpool func() error, err error)
 	}
 	limits := web.DefaultLimits
 	limits.EventBytes, limits.BatchBytes = int(a.settings.Collector.MaxEvent), int(a.settings.Collector.MaxBatch)
-	c := &web.Collector{Spool: events, Keys: keys, Limits: limits, Now: time.Now, Log: a.log}
+	c := &web.Collector{Spool: events, Keys: keys, Limits: limits, Now: time.Now, Log: a.log, Observe: metrics.Request}
 	c.Register(mux)
 	return events.Close, nil
 }
@@ -98,7 +165,7 @@ func (a *app) writeKeys() (*web.WriteKeys, error) {
 	text, from := strings.ReplaceAll(c.WriteKeys, ",", "\n"), "LAPSE_COLLECTOR_WRITE_KEYS"
 	if text == "" {
 		if c.WriteKeysFile == "" {
-			return nil, errors.New("the collector needs write keys: name a file with one a line in collector.write_keys_file, or set LAPSE_COLLECTOR_WRITE_KEYS")
+			return nil, errors.New("the collector needs write keys: name a file with one a line in collector.write_keys_file, or set LAPSE_COLLECTOR_WRITE_KEYS; or set schedule, to run jobs and collect nothing")
 		}
 		raw, err := os.ReadFile(c.WriteKeysFile)
 		if err != nil {

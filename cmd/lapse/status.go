@@ -32,11 +32,13 @@ func (a *app) statusCommand() *cobra.Command {
 type statusReport struct {
 	AsOf time.Time `json:"as_of"`
 	*sinks.Status
-	Due   map[string]dueStatus `json:"due"`   // by dataset; training items by "training"
-	Lag   []lagStatus          `json:"lag"`   // by dataset and rule, those with none too
-	Holds int                  `json:"holds"` // legal holds in force
-	Runs  []sinks.RunRecord    `json:"runs"`
-	Audit auditStatus          `json:"audit"`
+	Due map[string]dueStatus `json:"due"` // by dataset; training items by "training"
+	Lag []lagStatus          `json:"lag"` // by dataset and rule, those with none too
+	// Blocked is how many of the steps that are due wait, for an approval or a hold.
+	Blocked int               `json:"blocked"`
+	Holds   int               `json:"holds"` // legal holds in force
+	Runs    []sinks.RunRecord `json:"runs"`
+	Audit   auditStatus       `json:"audit"`
 }
 
 // dueStatus is what should have been done already.
@@ -72,29 +74,36 @@ func (a *app) status(ctx context.Context, at string) error {
 	if err != nil {
 		return err
 	}
-	r := &statusReport{AsOf: asOf, Due: map[string]dueStatus{}}
-	if r.Status, err = i.store.Status(ctx); err != nil {
+	r, err := i.overview(ctx, asOf)
+	if err != nil {
 		return err
+	}
+	return a.printStatus(r)
+}
+
+// overview looks at everything that a status shows.
+func (i *installation) overview(ctx context.Context, asOf time.Time) (r *statusReport, err error) {
+	r = &statusReport{AsOf: asOf, Due: map[string]dueStatus{}}
+	if r.Status, err = i.store.Status(ctx); err != nil {
+		return nil, err
 	}
 	if err := r.addDue(ctx, i, asOf); err != nil {
-		return err
+		return nil, err
 	}
 	if r.Runs, err = i.store.LastRuns(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	holds, err := i.store.Holds(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, h := range holds {
 		if h.InForce(asOf) {
 			r.Holds++
 		}
 	}
-	if r.Audit, err = a.auditState(ctx); err != nil {
-		return err
-	}
-	return a.printStatus(r)
+	r.Audit, err = i.app.auditState(ctx)
+	return r, err
 }
 
 func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Time) error {
@@ -108,6 +117,9 @@ func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Ti
 			name := s.Dataset
 			if name == "" {
 				name = "training"
+			}
+			if s.Blocked != "" {
+				r.Blocked++
 			}
 			d := r.Due[name]
 			d.Steps++

@@ -65,6 +65,11 @@ func (a *app) open(ctx context.Context) (*installation, error) {
 	if err != nil {
 		return nil, err
 	}
+	return a.openFor(ctx, p)
+}
+
+// openFor opens the stores for a policy that has been loaded.
+func (a *app) openFor(ctx context.Context, p *config.Policy) (*installation, error) {
 	if err := a.settings.CheckRegions(p); err != nil {
 		return nil, usageError{err}
 	}

@@ -120,6 +120,16 @@ func ping(ctx context.Context, conn driver.Conn) (err error) {
 	return err
 }
 
+// Ping reports whether ClickHouse answers.
+func (s *Store) Ping(ctx context.Context) error { return Redact(s.conn.Ping(ctx)) }
+
+// MemoryUse returns how many bytes of memory ClickHouse has tracked.
+func (s *Store) MemoryUse(ctx context.Context) (bytes uint64, err error) {
+	var tracked int64
+	err = s.queryRow(ctx, "memory_use", nil, nil, &tracked)
+	return uint64(max(tracked, 0)), err
+}
+
 // Close closes the connections.
 func (s *Store) Close() error {
 	s.natives.Lock()

@@ -191,6 +191,23 @@ func TestSecondProcessAttachesAndOutlivesTheFirst(t *testing.T) {
 	awaitEnd(t, pid, 2*time.Second)
 }
 
+// TestUserLeavesAtOnceWhileOthersStay has the one leave first that started the engine.
+func TestUserLeavesAtOnceWhileOthersStay(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, second := start(t, dir), start(t, dir)
+	begun := time.Now()
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > 5*time.Second {
+		t.Errorf("it took %s", took)
+	}
+	if conn, err := open(second, second.User, second.Password); err != nil || conn.Ping(t.Context()) != nil {
+		t.Errorf("the other cannot use it any more: %v", err)
+	}
+}
+
 func TestConcurrentStartsShareOneEngine(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

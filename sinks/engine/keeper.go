@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -62,6 +63,7 @@ func RunIfKeeper() {
 		return
 	}
 	_ = os.Unsetenv(keeperVariable)
+	syscall.CloseOnExec(3) // else the engine keeps it open for as long as it runs
 	status := os.NewFile(3, "status")
 	var o Options
 	err := json.Unmarshal([]byte(raw), &o)

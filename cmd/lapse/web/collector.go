@@ -43,6 +43,8 @@ type Collector struct {
 	Limits Limits
 	Now    func() time.Time
 	Log    *slog.Logger
+	// Observe is told of each request. It may be nil.
+	Observe func(status, events int)
 
 	memory  *semaphore.Weighted
 	buffers sync.Pool
@@ -79,6 +81,9 @@ func (c *Collector) handler(kind string) http.Handler {
 		} else {
 			status = no.status
 			decline(w, no)
+		}
+		if c.Observe != nil {
+			c.Observe(status, events)
 		}
 		c.Log.Debug("request", "path", r.Pattern, "status", status, "events", events, "ms", float64(time.Since(begin).Microseconds())/1000)
 	})

@@ -1,0 +1,1 @@
+SELECT value FROM system.metrics WHERE metric = 'MemoryTracking'
