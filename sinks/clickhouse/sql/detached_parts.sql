@@ -1,0 +1,1 @@
+SELECT count() FROM system.detached_parts WHERE database = {{literal .Telemetry}}

@@ -1,0 +1,1 @@
+SELECT version(), currentUser(), now64(3, 'UTC'), toUInt64(getSetting('readonly'))
