@@ -56,6 +56,11 @@ type lagStatus struct {
 	Rows    uint64     `json:"rows"`
 	Since   time.Time  `json:"since,omitzero"` // when the first was due
 	Seconds int64      `json:"seconds"`        // past that, as of the status's time
+	// Of the partitions that are due: rows that stay under a legal hold, or because their
+	// organisation's window has not passed; and how many steps wait.
+	Held       uint64 `json:"held,omitempty"`
+	KeptLonger uint64 `json:"kept_longer,omitempty"`
+	Blocked    int    `json:"blocked,omitempty"`
 }
 
 type auditStatus struct {
@@ -159,6 +164,11 @@ func (r *statusReport) addLag(dataset string, s *jobs.Step, asOf time.Time) {
 	l := &r.Lag[i]
 	l.Steps++
 	l.Rows += s.Rows
+	l.Held += s.Held
+	l.KeptLonger += s.KeptLonger
+	if s.Blocked != "" {
+		l.Blocked++
+	}
 	if l.Since.IsZero() || s.Due.Before(l.Since) {
 		l.Since, l.Seconds = s.Due, int64(asOf.Sub(s.Due)/time.Second)
 	}
