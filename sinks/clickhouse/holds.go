@@ -79,13 +79,10 @@ func (s *Store) Holds(ctx context.Context) ([]sinks.Hold, error) {
 		var id uuid.UUID
 		err := r.Scan(&id, &h.Dataset, &h.BySubject, &h.ByOrganisation, &h.From, &h.To, &h.Reason, &h.PlacedBy, &h.PlacedAt, &h.Until, &h.ReleasedBy, &h.ReleasedAt)
 		h.ID = sinks.ID(id)
-		for _, t := range []*time.Time{&h.From, &h.Until, &h.ReleasedAt} {
+		for _, t := range []*time.Time{&h.From, &h.To, &h.Until, &h.ReleasedAt} {
 			if t.Unix() == 0 {
 				*t = time.Time{}
 			}
-		}
-		if h.To.Equal(lastHeld) {
-			h.To = time.Time{}
 		}
 		holds = append(holds, h)
 		return err
