@@ -182,6 +182,17 @@ func (p *Policy) checkTraining(r *reporter) {
 		PurposeCompleted: {Erase}, ConsentWithdrawn: {Erase}, ConsentAbsent: {Erase}, ChildUnconfirmed: {Erase}, Erasure: {Erase}, Uploaded: {Erase},
 	})
 	t.checkChildren(r, at)
+	if s := t.Strays; s != nil {
+		at := at.key("strays")
+		if len(s.Buckets) == 0 {
+			r.fault(at.key("buckets"), "name the buckets of the settings that hold training items and nothing else")
+		}
+		checkKeep(r, at, s.Keep, false)
+		checkReason(r, at, s.Clause, s.Rationale)
+		if s.MaxShare <= 0 || s.MaxShare > 1 {
+			r.fault(at.key("max_share"), "give the share of a bucket's objects that may be deleted in a run, such as 0.01")
+		}
+	}
 }
 
 // checkChildren checks that children and the window of what shows them go together.

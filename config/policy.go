@@ -194,8 +194,26 @@ type Training struct {
 	Children *ChildRule `yaml:"children,omitempty"`
 	// Grace is how long an item is only hidden, and can be restored, before it is
 	// deleted. If it is left out it is deleted at once.
-	Grace     Period   `yaml:"grace,omitempty"`
-	Retention []Window `yaml:"retention"`
+	Grace Period `yaml:"grace,omitempty"`
+	// Strays says what becomes of objects that the register does not know. If it is left
+	// out they are only reported.
+	Strays    *StrayRule `yaml:"strays,omitempty"`
+	Retention []Window   `yaml:"retention"`
+}
+
+// StrayRule is the rule for objects in a bucket that the training register does not
+// know: without a registration there is neither a purpose nor a consent.
+type StrayRule struct {
+	// Buckets are those, by their names in the settings, that hold training items, what was
+	// made from them, and nothing else.
+	Buckets []string `yaml:"buckets"`
+	// Keep is how long after it was first noticed an object is deleted.
+	Keep Period `yaml:"keep"`
+	// MaxShare is the share of a bucket's objects above which none is deleted: then it is
+	// more likely that the register is incomplete.
+	MaxShare  float64 `yaml:"max_share"`
+	Clause    string  `yaml:"clause"`
+	Rationale string  `yaml:"rationale"`
 }
 
 // ChildRule says when an item shows a child, and whose consent it needs then (C9).

@@ -65,6 +65,7 @@ type note struct {
 	At          time.Time `json:"at"`
 	Bucket      string    `json:"bucket,omitempty"`
 	Key         string    `json:"key,omitempty"`
+	SHA256      string    `json:"sha256,omitempty"`
 	Bytes       int       `json:"bytes,omitempty"`
 	Purpose     string    `json:"purpose,omitempty"`
 	Purposes    []string  `json:"purposes,omitempty"`

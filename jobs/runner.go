@@ -77,6 +77,8 @@ type Report struct {
 	Unwanted map[string]uint64 `json:"unwanted,omitempty"`
 	// Then is what was done with input files after they were ingested.
 	Then *Report `json:"then,omitempty"`
+	// Findings are what a reconciliation found, as many as are told.
+	Findings []Finding `json:"findings,omitempty"`
 }
 
 // ErrAudit means that the audit log could not be read or written. Nothing happens

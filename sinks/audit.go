@@ -115,6 +115,7 @@ const (
 	JobAnonymise JobKind = "anonymise"
 	JobPurge     JobKind = "purge"
 	JobDispose   JobKind = "dispose"
+	JobReconcile JobKind = "reconcile"
 	JobConsent   JobKind = "consent"
 	JobAudit     JobKind = "audit"    // the log itself: years and keys
 	JobTraining  JobKind = "training" // what people decide about single training items
@@ -150,6 +151,8 @@ const (
 	ActionReplaySource   Action = "replay_source"    // read the quarantined records of one input file again
 	ActionDropRecords    Action = "drop_quarantined" // delete quarantined records before their window has passed
 	ActionAdoptPolicy    Action = "adopt_policy"     // carry out another version of the policy from now on
+	ActionReconcile      Action = "reconcile"        // compare a bucket with the training register, and note what nothing accounts for
+	ActionPurgeStray     Action = "purge_stray"      // delete an object that the training register does not know
 )
 
 // Result is how an outcome ended.
@@ -194,6 +197,7 @@ const (
 	RuleChildUnconfirmed Rule = "child_unconfirmed"
 	RuleErasure          Rule = "erasure"
 	RuleUploaded         Rule = "uploaded"
+	RuleUnregistered     Rule = "unregistered" // an object that the training register does not know
 	RuleQuarantined      Rule = "quarantined"
 	RuleIngested         Rule = "ingested" // of an input file: all of it is accounted for
 )
@@ -230,6 +234,10 @@ const (
 	CountObjects     Count = "objects"
 	CountDerivatives Count = "derivatives"
 	CountBytes       Count = "bytes"
+	CountStrays      Count = "strays"    // objects that the register does not know
+	CountMissing     Count = "missing"   // registered, and not in the bucket
+	CountDiffering   Count = "differing" // of another size or content than registered
+	CountOrphans     Count = "orphans"   // derivatives whose item is not in the bucket
 	CountSteps       Count = "steps"
 	CountFailed      Count = "failed"
 )

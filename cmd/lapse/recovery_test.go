@@ -3,6 +3,9 @@
 package main
 
 import (
+	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -69,6 +72,51 @@ func TestKilledWhileDisposing(t *testing.T) {
 			w.killedAt(failpoint, "ingest")
 			w.must(jobCommand("ingest")...)
 			if got := w.state() + w.inputs(); got != want {
+				t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestKilledWhileReconciling kills a reconciliation that deletes an object nobody has
+// registered, and notes another one.
+func TestKilledWhileReconciling(t *testing.T) {
+	before := newWorld(t)
+	before.must(jobCommand("ingest")...)
+	policy := filepath.Join(before.dir, "policy.yaml")
+	text, err := os.ReadFile(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(path string, content []byte) {
+		t.Helper()
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(policy, bytes.Replace(text, []byte("max_share: 0.01"), []byte("max_share: 0.5"), 1))
+	stray := func(name string) {
+		t.Helper()
+		write(filepath.Join(before.settings().Buckets[0].Path, name), []byte(name))
+	}
+	stray("seen-before")
+	before.must("run", "reconcile", "--as-of", received)
+	stray("never-seen")
+	after := before.copy(t)
+	after.must(jobCommand("reconcile")...)
+	want := after.state()
+	if strings.Contains(want, "seen-before") || !strings.Contains(want, "never-seen") {
+		t.Fatalf("undisturbed:\n%s", want)
+	}
+	for _, failpoint := range []string{
+		"reconcile.announced", "reconcile.planned", "reconcile.intent", "reconcile.noted", "purge.deleted", "reconcile.verified",
+		"reconcile.executed", "reconcile.outcome", "reconcile.ended",
+	} {
+		t.Run(failpoint, func(t *testing.T) {
+			w := before.copy(t)
+			w.killedAt(failpoint, "reconcile")
+			w.must(jobCommand("reconcile")...)
+			if got := w.state(); got != want {
 				t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
 			}
 		})

@@ -25,6 +25,8 @@ type runFlags struct {
 
 	format string // of all input files; told by their content if it is empty
 
+	contents bool // hold the content of objects against the register
+
 	plan      string // file of an approved plan
 	tolerance float64
 	datasets  []string // all if empty
@@ -77,7 +79,7 @@ func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use:   "run",
-		Short: "Run jobs once: ingest, dispose, anonymise, purge, or all",
+		Short: "Run jobs once: ingest, dispose, anonymise, purge, reconcile, or all",
 		Long: `Runs a job for the policy as of now, or as of the time given with --as-of. Further
 jobs may be named behind it; they are done one after the other, in the order of the
 way of a record. What fails in one does not keep the others from being done.
@@ -151,6 +153,7 @@ the same when it has read its files.`,
 			Example: "  lapse run purge --dry-run",
 			RunE:    func(c *cobra.Command, args []string) error { return a.runNamed(c.Context(), f, sinks.JobPurge, args) },
 		}),
+		a.reconcileCommand(&f),
 	)
 	return c
 }
@@ -195,6 +198,8 @@ func (i *installation) job(ctx context.Context, f runFlags, kind sinks.JobKind, 
 		return i.anonymise(), nil
 	case sinks.JobPurge:
 		return i.purge(), nil
+	case sinks.JobReconcile:
+		return i.reconcile(f.contents), nil
 	}
 	return nil, usageError{fmt.Errorf("there is no job %q", kind)}
 }
@@ -257,12 +262,15 @@ func (a *app) printRun(r *jobs.Report) {
 		headings, rows = ingestRows(r)
 	case sinks.JobAnonymise:
 		headings, rows = anonymiseRows(r)
+	case sinks.JobReconcile:
+		headings, rows = reconcileRows(r)
 	default:
 		headings, rows = purgeRows(r)
 	}
 	a.printTable(headings, rows)
 	a.printRefused(r)
 	a.printUnwanted(r)
+	a.printDiscrepancies(r)
 }
 
 // printRefused says how many records were refused, and why.

@@ -199,6 +199,9 @@ func (i *installation) perform(ctx context.Context, runner *jobs.Runner, job job
 		report.Then, failed = i.disposeAfter(ctx, runner, ingest, asOf)
 		err = errors.Join(err, failed)
 	}
+	if reconcile, ok := job.(*jobs.Reconcile); ok && report != nil {
+		report.Findings = reconcile.Findings()
+	}
 	return report, err
 }
 

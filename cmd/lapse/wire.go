@@ -283,6 +283,10 @@ func (i *installation) purge() *jobs.Purge {
 	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Holds: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys}
 }
 
+func (i *installation) reconcile(contents bool) *jobs.Reconcile {
+	return &jobs.Reconcile{Policy: i.policy, Inventory: i.store, Buckets: i.buckets, Holds: i.store, Contents: contents}
+}
+
 // version returns the version that the program was built from.
 func version() string {
 	info, ok := debug.ReadBuildInfo()

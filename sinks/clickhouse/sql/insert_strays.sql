@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "training_strays"}} (bucket, stray, first_seen)
