@@ -32,6 +32,7 @@ type Settings struct {
 	Inputs    []string          `yaml:"inputs,omitempty" env:"INPUTS"`
 	Serve     ServeSettings     `yaml:"serve,omitempty" envPrefix:"SERVE_"`
 	Collector CollectorSettings `yaml:"collector,omitempty" envPrefix:"COLLECTOR_"`
+	Training  TrainingSettings  `yaml:"training,omitempty" envPrefix:"TRAINING_"`
 	Spool     SpoolSettings     `yaml:"spool,omitempty" envPrefix:"SPOOL_"`
 	// Schedule says when `lapse serve` runs jobs; it runs none if it is empty.
 	Schedule []JobSchedule   `yaml:"schedule,omitempty"`
@@ -192,7 +193,7 @@ func (s *Settings) readFile(file string) error {
 // resolve makes paths of the file independent of the working folder.
 func (s *Settings) resolve(dir string) {
 	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
-		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Spool.Dir, &s.CountryDatabase}
+		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Training.WriteKeysFile, &s.Spool.Dir, &s.CountryDatabase}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)
 		if s3 := s.Buckets[i].S3; s3 != nil {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 )
@@ -28,6 +29,15 @@ type CollectorSettings struct {
 	MaxBatch      Size   `yaml:"max_batch,omitempty" env:"MAX_BATCH"` // of a body, decompressed; 500KiB if 0
 }
 
+// TrainingSettings say who may send notes about training items to `lapse serve`; nobody
+// may if there are no write keys.
+type TrainingSettings struct {
+	// WriteKeysFile holds the write keys, one a line; others than the collector's.
+	// WriteKeys are the same as a text, from the environment only.
+	WriteKeysFile string `yaml:"write_keys_file,omitempty" env:"WRITE_KEYS_FILE"`
+	WriteKeys     string `yaml:"-" env:"WRITE_KEYS"`
+}
+
 // SpoolSettings say where the collector keeps events until they are ingested.
 type SpoolSettings struct {
 	Dir        string `yaml:"dir,omitempty" env:"DIR"`                 // default: spool in DataDir
@@ -48,6 +58,10 @@ const (
 
 // SpoolDir returns the folder of the spool.
 func (s *Settings) SpoolDir() string { return s.inData(s.Spool.Dir, "spool") }
+
+// NotesDir returns the folder where notes about training items wait for ingest. It lies
+// beside what else Lapse keeps, under the limits of the spool.
+func (s *Settings) NotesDir() string { return filepath.Join(s.DataDir, "notes") }
 
 // Age returns the age at which a segment is closed.
 func (s SpoolSettings) Age() time.Duration {

@@ -175,7 +175,7 @@ func (e *examination) lookAtCollector(context.Context) {
 	if !e.app.collects() {
 		return
 	}
-	if _, err := e.app.writeKeys(); err != nil {
+	if _, err := writeKeysOf("collector", e.settings.Collector.WriteKeys, e.settings.Collector.WriteKeysFile); err != nil {
 		e.fault("write keys", "write one key a line, each of 16 characters or more, such as 'openssl rand -hex 16' makes", "%v", err)
 	} else {
 		e.well("write keys", "senders are let in by them")

@@ -18,7 +18,7 @@ import (
 // standard input.
 func (i *installation) inputs() []string {
 	paths := slices.Clip(i.settings.Inputs)
-	for _, dir := range []string{i.settings.SpoolDir(), i.stdinDir()} {
+	for _, dir := range []string{i.settings.SpoolDir(), i.settings.NotesDir(), i.stdinDir()} {
 		if info, err := os.Stat(dir); err == nil && info.IsDir() {
 			paths = append(paths, dir)
 		}
@@ -33,11 +33,11 @@ func (i *installation) processedDir() string { return filepath.Join(i.settings.D
 // collected are input files and objects, with what Lapse has collected itself among
 // them. What lies in the spool is read as calls of the Segment specification, whatever
 // its content looks like: senders choose the content, and may not speak for the
-// training register by it.
+// training register by it. Notes about training items have a folder of their own.
 type collected struct {
-	files        *bucket.Files
-	objects      *bucket.Objects
-	spool, stdin string
+	files               *bucket.Files
+	objects             *bucket.Objects
+	spool, notes, stdin string
 }
 
 var _ sinks.DisposableInputs = collected{}
@@ -54,7 +54,7 @@ func (i *installation) collected(paths []string) collected {
 	}
 	return collected{
 		files: bucket.NewFiles(files...).MovingTo(i.processedDir()), objects: bucket.NewObjects(i.readable, objects...),
-		spool: i.settings.SpoolDir(), stdin: i.stdinDir(),
+		spool: i.settings.SpoolDir(), notes: i.settings.NotesDir(), stdin: i.stdinDir(),
 	}
 }
 
@@ -68,6 +68,8 @@ func (c collected) List(ctx context.Context) ([]sinks.InputFile, error) {
 		switch {
 		case lies(files[i], c.spool):
 			files[i].Format, files[i].Own = string(config.Segment), true
+		case lies(files[i], c.notes):
+			files[i].Format, files[i].Own = string(config.TrainingNotes), true
 		case lies(files[i], c.stdin):
 			files[i].Own = true
 		}

@@ -35,6 +35,11 @@ It runs the jobs at the times that schedule names in the settings. What was miss
 it did not run is made up for by one run. A job runs once at a time, wherever: where
 'lapse run' is at work on it, its turn is left out.
 
+POST /v1/training takes notes for the training register, as 'lapse training register'
+reads them: one as application/json, or one a line as application/x-ndjson. It has write
+keys of its own, in training.write_keys_file or LAPSE_TRAINING_WRITE_KEYS, and is not
+there without. The next ingest enters the notes; one that is sent again changes nothing.
+
 GET /healthz says that it runs, /readyz whether it can do its work, and why not, and
 /metrics is for Prometheus. SIGHUP has it carry out the policy as its file is now, which
 the audit log records; a policy with a fault changes nothing. SIGTERM lets the current
@@ -44,7 +49,9 @@ step end, and ends it within 20 seconds; a second one ends it at once.`,
   curl -u "$KEY:" -H 'Content-Type: application/json' \
     -d '{"userId":"u1","event":"Signed Up"}' http://127.0.0.1:8080/v1/track
   curl http://127.0.0.1:8080/readyz
-  kill -HUP "$(pidof lapse)"            # the policy has changed`,
+  kill -HUP "$(pidof lapse)"            # the policy has changed
+  curl -u "$TRAINING_KEY:" -H 'Content-Type: application/x-ndjson' \
+    --data-binary @notes.ndjson http://127.0.0.1:8080/v1/training`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if listen != "" {
@@ -74,10 +81,17 @@ func (a *app) serve(ctx context.Context) (err error) {
 	metrics, health := web.NewMetrics(version()), &web.Health{}
 	metrics.Policy(jobs.PolicyRef(p), time.Now())
 	metrics.Register(probes)
-	if a.collects() || len(a.settings.Schedule) == 0 {
-		closeCollector, err := a.collector(mux, metrics)
-		if err != nil {
-			return err
+	if a.takesNotes() {
+		closeNotes, failed := a.trainingNotes(mux)
+		if failed != nil {
+			return failed
+		}
+		defer func() { err = errors.Join(err, closeNotes()) }()
+	}
+	if a.collects() || len(a.settings.Schedule) == 0 && !a.takesNotes() {
+		closeCollector, failed := a.collector(mux, metrics)
+		if failed != nil {
+			return failed
 		}
 		defer func() { err = errors.Join(err, closeCollector()) }()
 		health.Checks = append(health.Checks, a.spoolCheck())
@@ -144,11 +158,11 @@ func (a *app) collects() bool {
 
 // collector adds the collector to mux. Close it after the last request.
 func (a *app) collector(mux *http.ServeMux, metrics *web.Metrics) (closeSpool func() error, err error) {
-	keys, err := a.writeKeys()
+	keys, err := writeKeysOf("collector", a.settings.Collector.WriteKeys, a.settings.Collector.WriteKeysFile)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	events, err := a.openSpool()
+	events, err := a.openSpool(a.settings.SpoolDir())
 	if err != nil {
 		return nil, err
 	}
@@ -159,19 +173,20 @@ func (a *app) collector(mux *http.ServeMux, metrics *web.Metrics) (closeSpool fu
 	return events.Close, nil
 }
 
-// writeKeys reads the write keys from the environment or from their file.
-func (a *app) writeKeys() (*web.WriteKeys, error) {
-	c := a.settings.Collector
-	text, from := strings.ReplaceAll(c.WriteKeys, ",", "\n"), "LAPSE_COLLECTOR_WRITE_KEYS"
+// writeKeysOf reads the write keys of a part of the settings, from the environment or
+// from their file.
+func writeKeysOf(part, text, file string) (*web.WriteKeys, error) {
+	from := "LAPSE_" + strings.ToUpper(part) + "_WRITE_KEYS"
+	text = strings.ReplaceAll(text, ",", "\n")
 	if text == "" {
-		if c.WriteKeysFile == "" {
-			return nil, errors.New("the collector needs write keys: name a file with one a line in collector.write_keys_file, or set LAPSE_COLLECTOR_WRITE_KEYS; or set schedule, to run jobs and collect nothing")
+		if file == "" {
+			return nil, fmt.Errorf("the %s needs write keys: name a file with one a line in %s.write_keys_file, or set %s; or set schedule, to run jobs and take nothing", part, part, from)
 		}
-		raw, err := os.ReadFile(c.WriteKeysFile)
+		raw, err := os.ReadFile(file)
 		if err != nil {
-			return nil, fmt.Errorf("collector.write_keys_file: %w", err)
+			return nil, fmt.Errorf("%s.write_keys_file: %w", part, err)
 		}
-		text, from = string(raw), c.WriteKeysFile
+		text, from = string(raw), file
 	}
 	keys, err := web.ParseWriteKeys(text)
 	if err != nil {

@@ -122,15 +122,9 @@ func (a *app) copyNotes(out io.Writer, in io.Reader, name string) error {
 		if len(line) == 0 {
 			continue
 		}
-		var n trainingNote
-		if err := json.Unmarshal(line, &n); err != nil {
-			return usageError{fmt.Errorf("%s:%d: %w", name, number, withoutValue(err))}
-		}
-		if fault := n.fault(a.settings); fault != "" {
+		line, fault := checkNote(a.settings, line)
+		if fault != "" {
 			return usageError{fmt.Errorf("%s:%d: %s", name, number, fault)}
-		}
-		if n.MessageID == "" { // so that it is recognised wherever it is said again
-			line = fmt.Appendf(nil, `{"messageId":%q,%s`, sinks.HashID(string(line)), line[1:])
 		}
 		if _, err := out.Write(append(line, '\n')); err != nil {
 			return err
@@ -140,6 +134,22 @@ func (a *app) copyNotes(out io.Writer, in io.Reader, name string) error {
 		return usageError{fmt.Errorf("%s: %w", name, err)}
 	}
 	return nil
+}
+
+// checkNote returns a note as ingest takes it, or what is wrong with it. No fault quotes
+// it.
+func checkNote(s *config.Settings, note []byte) (line []byte, fault string) {
+	var n trainingNote
+	if err := json.Unmarshal(note, &n); err != nil {
+		return nil, withoutValue(err).Error()
+	}
+	if fault := n.fault(s); fault != "" {
+		return nil, fault
+	}
+	if n.MessageID == "" { // so that it is recognised wherever it is said again
+		return fmt.Appendf(nil, `{"messageId":%q,%s`, sinks.HashID(string(note)), note[1:]), ""
+	}
+	return note, ""
 }
 
 // withoutValue returns what is wrong with JSON, without quoting it.

@@ -182,11 +182,11 @@ func fromDSN(o *clickhouse.Options, dsn, passwordFile string) error {
 	return nil
 }
 
-// openSpool opens the folder that the collector writes to.
-func (a *app) openSpool() (*spool.Spool, error) {
+// openSpool opens a folder that requests are written to.
+func (a *app) openSpool(dir string) (*spool.Spool, error) {
 	s := a.settings
 	return spool.Open(spool.Options{
-		Dir: s.SpoolDir(), SegmentBytes: int64(s.Spool.Segment), SegmentAge: s.Spool.Age(), MaxBytes: int64(s.Spool.MaxSize),
+		Dir: dir, SegmentBytes: int64(s.Spool.Segment), SegmentAge: s.Spool.Age(), MaxBytes: int64(s.Spool.MaxSize),
 		Warn: func(err error) { a.log.Warn("the spool is not in order", "error", err) },
 	}, time.Now)
 }

@@ -8,17 +8,19 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
 )
 
-// acceptable refuses a request by its headers, before anything of its body is read.
-func acceptable(r *http.Request, l Limits) *refusal {
+// acceptable refuses a request by its headers, before anything of its body is read,
+// which has to be of one of the media types.
+func acceptable(r *http.Request, l Limits, media ...string) *refusal {
 	kind, parameters, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/json" {
-		return &refusal{status: http.StatusUnsupportedMediaType, index: -1, text: "send the body as application/json"}
+	if err != nil || !slices.Contains(media, kind) {
+		return &refusal{status: http.StatusUnsupportedMediaType, index: -1, text: "send the body as " + strings.Join(media, " or ")}
 	}
 	if charset := parameters["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return &refusal{status: http.StatusUnsupportedMediaType, index: -1, text: "send the body in UTF-8"}
@@ -30,6 +32,12 @@ func acceptable(r *http.Request, l Limits) *refusal {
 		return tooLarge(l)
 	}
 	return nil
+}
+
+// mediaOf returns the media type of a request's body.
+func mediaOf(r *http.Request) string {
+	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // an error leaves it empty
+	return kind
 }
 
 func tooLarge(l Limits) *refusal {

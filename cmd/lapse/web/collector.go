@@ -98,7 +98,7 @@ func (c *Collector) collect(w http.ResponseWriter, r *http.Request, kind string)
 	if !c.Keys.allow(r) {
 		return 0, &refusal{status: http.StatusUnauthorized, index: -1, text: "show a write key as the user of basic authentication"}
 	}
-	if no := acceptable(r, c.Limits); no != nil {
+	if no := acceptable(r, c.Limits, "application/json"); no != nil {
 		return 0, no
 	}
 	release, no := c.reserve(r)
@@ -116,21 +116,21 @@ func (c *Collector) collect(w http.ResponseWriter, r *http.Request, kind string)
 		return 0, no
 	}
 	work.lines = lines
-	return n, c.store(r.Context(), lines)
+	return n, keep(r.Context(), c.Spool, c.Log, lines)
 }
 
-// store makes lines durable.
-func (c *Collector) store(ctx context.Context, lines []byte) *refusal {
-	err := c.Spool.Append(ctx, lines)
+// keep makes lines durable.
+func keep(ctx context.Context, spool sinks.Spool, log *slog.Logger, lines []byte) *refusal {
+	err := spool.Append(ctx, lines)
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sinks.ErrFull):
 		return &refusal{status: http.StatusTooManyRequests, index: -1, text: "the spool is full; try again later", retryAfter: retryFull}
 	case ctx.Err() == nil:
-		c.Log.Error("events could not be stored", "error", err)
+		log.Error("what was sent could not be stored", "error", err)
 	}
-	return &refusal{status: http.StatusServiceUnavailable, index: -1, text: "the events could not be stored; try again later", retryAfter: retrySoon}
+	return &refusal{status: http.StatusServiceUnavailable, index: -1, text: "what was sent could not be stored; try again later", retryAfter: retrySoon}
 }
 
 // reserve waits for the request's share of the memory: its body, the lines made of
@@ -145,9 +145,13 @@ func (c *Collector) reserve(r *http.Request) (release func(), no *refusal) {
 	ctx, cancel := context.WithTimeout(r.Context(), memoryWait)
 	defer cancel()
 	if c.memory.Acquire(ctx, share) != nil {
-		return nil, &refusal{status: http.StatusTooManyRequests, index: -1, text: "too many requests at once; try again later", retryAfter: retrySoon}
+		return nil, tooMany()
 	}
 	return func() { c.memory.Release(share) }, nil
+}
+
+func tooMany() *refusal {
+	return &refusal{status: http.StatusTooManyRequests, index: -1, text: "too many requests at once; try again later", retryAfter: retrySoon}
 }
 
 // recycle keeps a workspace for another request, without what it holds.

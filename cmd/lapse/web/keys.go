@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -35,6 +36,11 @@ func ParseWriteKeys(text string) (*WriteKeys, error) {
 		return nil, errors.New("there is no write key; make one with 'openssl rand -hex 16'")
 	}
 	return keys, nil
+}
+
+// Share reports whether two sets have a key in common.
+func (k *WriteKeys) Share(other *WriteKeys) bool {
+	return slices.ContainsFunc(k.digests, func(d [sha256.Size]byte) bool { return slices.Contains(other.digests, d) })
 }
 
 // allow reports whether a request shows one of the keys, as the user of basic
