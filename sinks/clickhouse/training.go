@@ -163,9 +163,23 @@ func (s *Store) Forgettable(ctx context.Context, strays time.Time) (rows uint64,
 	return rows, set, err
 }
 
-// Forget implements sinks.TrainingRegister. The rows are listed first: a mutation
-// that looks into the table it changes can wait for itself.
+// Forget implements sinks.TrainingRegister. With an item goes what tied old consents to
+// the register, so those are forgettable in turn.
 func (s *Store) Forget(ctx context.Context, strays time.Time) (left sinks.Absence, err error) {
+	for {
+		if left, err = s.forgetOnce(ctx, strays); err != nil || !left.Proven() {
+			return left, err
+		}
+		rows, _, err := s.Forgettable(ctx, strays)
+		if err != nil || rows == 0 {
+			return left, err
+		}
+	}
+}
+
+// forgetOnce deletes the rows that are forgettable now. They are listed first: a mutation
+// that looks into the table it changes can wait for itself.
+func (s *Store) forgetOnce(ctx context.Context, strays time.Time) (left sinks.Absence, err error) {
 	data := map[string]any{"Control": s.db.Control, "RecordTable": stagePrefix + sinks.NewID().String() + "_records"}
 	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), data["RecordTable"].(string))) }()
 	for _, statement := range []string{"create_forgotten", "list_forgotten"} {
@@ -177,8 +191,8 @@ func (s *Store) Forget(ctx context.Context, strays time.Time) (left sinks.Absenc
 	if err := s.mutate(ctx, t, "forget_items", data); err != nil {
 		return left, err
 	}
-	return s.awaitGone(ctx, t, func() (uint64, error) {
-		rows, _, err := s.Forgettable(ctx, strays)
+	return s.awaitGone(ctx, t, func() (rows uint64, err error) {
+		err = s.queryRow(ctx, "left_forgotten", data, nil, &rows)
 		return rows, err
 	})
 }

@@ -1,0 +1,3 @@
+SELECT count()
+FROM {{name .Control "training"}}
+WHERE lapse_record IN (SELECT record FROM {{name .Control .RecordTable}})
