@@ -29,8 +29,9 @@ test: engine ## Run every test
 soak: engine ## Run the long fault tests
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m ./sinks/auditlog
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m ./sinks/spool
-	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run NoEffect ./jobs
-	LAPSE_SOAK=1 go test -count=1 -timeout 90m -tags failpoints ./cmd/lapse # ten minutes of a schedule of seconds, too
+	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run Property ./sinks/clickhouse
+	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run 'NoEffect|DirtyInput' ./jobs
+	LAPSE_SOAK=1 go test -count=1 -timeout 120m -tags failpoints ./cmd/lapse # ten minutes of a schedule of seconds, too
 
 .PHONY: bench
 bench: engine ## Measure, in ratios against something run beside it
