@@ -39,6 +39,7 @@ func (p *Policy) check(r *reporter) {
 	p.checkTraining(r)
 	p.checkIntake(r)
 	p.checkInputFiles(r)
+	p.checkRequests(r)
 	q := root.key("quarantine")
 	checkKeep(r, q, p.Quarantine.Keep, false)
 	checkReason(r, q, p.Quarantine.Clause, p.Quarantine.Rationale)

@@ -40,6 +40,8 @@ type Policy struct {
 	MinimumAge *AgeRule `yaml:"minimum_age,omitempty"`
 	// Pseudonyms says how columns that derive pseudonyms are keyed.
 	Pseudonyms *PseudonymRule `yaml:"pseudonyms,omitempty"`
+	// Requests says how the requests of data subjects are answered.
+	Requests *RequestRule `yaml:"requests,omitempty"`
 
 	// File is the path the policy was loaded from.
 	File string `yaml:"-"`

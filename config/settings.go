@@ -39,8 +39,13 @@ type Settings struct {
 	History  HistorySettings `yaml:"history,omitempty" envPrefix:"HISTORY_"`
 	// CountryDatabase is a file in MaxMind's format (mmdb) that tells the country of an
 	// address, where the policy derives one.
-	CountryDatabase string      `yaml:"country_database,omitempty" env:"COUNTRY_DATABASE"`
-	Log             LogSettings `yaml:"log,omitempty" envPrefix:"LOG_"`
+	CountryDatabase string `yaml:"country_database,omitempty" env:"COUNTRY_DATABASE"`
+	// ErasuresDir holds a copy of the erasure ledger; erasures in DataDir if empty. It
+	// should lie where no backup of ClickHouse is restored over it.
+	ErasuresDir string `yaml:"erasures_dir,omitempty" env:"ERASURES_DIR"`
+	// ExportsDir holds the copies that are made for people; exports in DataDir if empty.
+	ExportsDir string      `yaml:"exports_dir,omitempty" env:"EXPORTS_DIR"`
+	Log        LogSettings `yaml:"log,omitempty" envPrefix:"LOG_"`
 
 	// File is the file that was read, if there was one.
 	File string `yaml:"-"`
@@ -193,7 +198,7 @@ func (s *Settings) readFile(file string) error {
 // resolve makes paths of the file independent of the working folder.
 func (s *Settings) resolve(dir string) {
 	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
-		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Training.WriteKeysFile, &s.Spool.Dir, &s.CountryDatabase}
+		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Training.WriteKeysFile, &s.Spool.Dir, &s.CountryDatabase, &s.ErasuresDir, &s.ExportsDir}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)
 		if s3 := s.Buckets[i].S3; s3 != nil {

@@ -16,6 +16,7 @@ type group struct {
 	reader  *sourceReader
 	working *errgroup.Group
 	leaving []departure
+	done    chan error
 }
 
 // departure is a block of a group on its way from an outlet to the store.
@@ -71,9 +72,24 @@ func (g *group) insert(ctx context.Context, b *sinks.Block, place string, admitt
 	return r.Intake.Insert(ctx, b, token)
 }
 
+// leaveAfter calls each of leave when the group is stored, whether or not anybody waits
+// for it.
+func (g *group) leaveAfter(leave []func()) {
+	g.done = make(chan error, 1)
+	go func() {
+		err := g.working.Wait()
+		for _, l := range leave {
+			if l != nil {
+				l()
+			}
+		}
+		g.done <- err
+	}()
+}
+
 // wait returns when the group is stored, and gives the outlets their blocks back.
 func (g *group) wait() error {
-	err := g.working.Wait()
+	err := <-g.done
 	for _, d := range g.leaving {
 		d.rows.Reset()
 		d.from.spares = append(d.from.spares, d.rows)

@@ -1,7 +1,11 @@
 package jobs
 
 import (
+	"context"
+	"errors"
+	"slices"
 	"strconv"
+	"time"
 
 	"github.com/facesoft/lapse/sinks"
 )
@@ -82,11 +86,6 @@ func (s *scattered) hold(rows *sinks.Block, flags []bool) []bool {
 	return flags
 }
 
-// due reports whether what is held back is to be stored now.
-func (s *scattered) due(last bool) bool {
-	return s.gathered >= manyGathered || last && s.gathered > 0
-}
-
 // place stands for the groups that the rows come from.
 func (s *scattered) place() string { return "scattered " + strconv.Itoa(s.times) }
 
@@ -94,4 +93,90 @@ func (s *scattered) place() string { return "scattered " + strconv.Itoa(s.times)
 func (s *scattered) leave() {
 	s.gathered, s.admitted = 0, sinks.ID{}
 	s.times++
+}
+
+// holdsBack reports whether any rows are held back, and whether many.
+func (r *sourceReader) holdsBack() (some, many bool) {
+	for _, o := range r.outlets {
+		some = some || o.scattered.gathered > 0
+		many = many || o.scattered.gathered >= manyGathered
+	}
+	return some, many
+}
+
+// storeScattered begins to store, with a group, what has been held back.
+func (r *sourceReader) storeScattered(ctx context.Context, g *group) error {
+	for _, o := range r.outlets {
+		if o.scattered.gathered == 0 {
+			continue
+		}
+		if err := o.dropStored(ctx); err != nil {
+			return err
+		}
+		g.store(ctx, o, o.scattered.rows, o.scattered.place(), o.scattered.admitted)
+		o.scattered.leave()
+	}
+	return nil
+}
+
+// dropStored drops the rows held back that are stored by now: by another process that
+// reads the same source and has stored its rows earlier, because somebody waited.
+func (o *outlet) dropStored(ctx context.Context) error {
+	b := o.scattered.rows
+	if b.Rows() == 0 {
+		return nil
+	}
+	known, err := o.reader.Intake.Known(ctx, o.dataset, b.Records, slices.Min(b.Days), slices.Max(b.Days))
+	if err != nil {
+		return err
+	}
+	o.flags = o.flags[:0]
+	for i, id := range b.Records {
+		origin, found := known[id]
+		o.flags = append(o.flags, !found || origin != sinks.RowOrigin{Source: o.reader.source, Position: b.Positions[i]})
+	}
+	b.Filter(o.flags)
+	return nil
+}
+
+// storeHeldBack stores what has been held back, at once.
+func (r *sourceReader) storeHeldBack(ctx context.Context) error {
+	g := newGroup(r)
+	err := r.storeScattered(ctx, g)
+	g.leaveAfter([]func(){r.kept})
+	r.kept = nil
+	r.storing = append(r.storing, g)
+	return errors.Join(err, r.waitUntil(0))
+}
+
+// admissionPatience is for how long a reader that holds rows back tries to have its next
+// group admitted. If that takes longer, somebody waits for what has been admitted.
+const admissionPatience = 5 * time.Millisecond
+
+// enter has the next group admitted; see enterAdmission. What is held back was admitted
+// earlier, and goes first where somebody waits for that.
+func (r *sourceReader) enter(ctx context.Context) (err error) {
+	if r.kept != nil {
+		soon, cancel := context.WithTimeout(ctx, admissionPatience)
+		r.leave, err = enterAdmission(soon, r.Locks)
+		cancel()
+		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		if err := r.storeHeldBack(ctx); err != nil {
+			return err
+		}
+	}
+	r.leave, err = enterAdmission(ctx, r.Locks)
+	return err
+}
+
+// leaveAll gives up all admissions.
+func (r *sourceReader) leaveAll() {
+	for _, leave := range []*func(){&r.leave, &r.kept} {
+		if *leave != nil {
+			(*leave)()
+			*leave = nil
+		}
+	}
 }

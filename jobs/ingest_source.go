@@ -50,6 +50,8 @@ type sourceReader struct {
 	each     func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
 	envelope []byte                                                    // of the record that is set aside
 	storing  []*group                                                  // those before the current one, at most maxStoring
+	leave    func()                                                    // called when the current group is stored
+	kept     func()                                                    // called when the rows that are held back are stored; nil if there are none
 	records  int                                                       // in the current group
 	bytes    int                                                       // of input, in the current group
 }
@@ -100,6 +102,10 @@ func newQuarantineBlock(source uint64) *sinks.Block {
 func (r *sourceReader) all(ctx context.Context) error {
 	for index, more := 0, true; more; index++ {
 		var err error
+		if err = r.enter(ctx); err != nil {
+			r.leaveAll()
+			return errors.Join(r.waitUntil(0), err)
+		}
 		more, err = r.readGroup(ctx)
 		if err == nil {
 			err = r.settle(ctx)
@@ -109,11 +115,15 @@ func (r *sourceReader) all(ctx context.Context) error {
 		}
 		if err != nil {
 			if errors.Is(err, sinks.ErrInvalidInput) { // what could be read stays
-				r.storeScattered(ctx, newGroup(r), true)
+				err = errors.Join(err, r.storeHeldBack(ctx))
 			}
+			r.leaveAll()
 			return errors.Join(r.waitUntil(0), err)
 		}
-		r.storeGroup(ctx, index, !more)
+		if err := r.storeGroup(ctx, index, !more); err != nil {
+			r.leaveAll()
+			return errors.Join(r.waitUntil(0), err)
+		}
 		sinks.Failpoint("ingest.chunk")
 	}
 	return r.waitUntil(0)
@@ -180,25 +190,29 @@ func (r *sourceReader) settle(ctx context.Context) error {
 	return nil
 }
 
-// storeGroup begins to store the group that has been settled, and with the last one
-// everything that has been held back.
-func (r *sourceReader) storeGroup(ctx context.Context, index int, last bool) {
+// storeGroup begins to store the group that has been settled; with the last one, or when
+// there are many, the rows that have been held back, too.
+func (r *sourceReader) storeGroup(ctx context.Context, index int, last bool) error {
 	g := newGroup(r)
 	for _, o := range r.outlets {
 		g.store(ctx, o, o.rows, strconv.Itoa(index), o.admitted)
 	}
-	r.storeScattered(ctx, g, last)
-}
-
-// storeScattered begins to store what has been held back long enough, with a group.
-func (r *sourceReader) storeScattered(ctx context.Context, g *group, last bool) {
-	for _, o := range r.outlets {
-		if o.scattered.due(last) {
-			g.store(ctx, o, o.scattered.rows, o.scattered.place(), o.scattered.admitted)
-			o.scattered.leave()
+	leave := []func(){r.leave}
+	r.leave = nil
+	var err error
+	switch some, many := r.holdsBack(); {
+	case some && !last && !many:
+		if r.kept == nil { // the group's admission is that of its rows, also the later ones
+			r.kept, leave = leave[0], nil
 		}
+	default:
+		err = r.storeScattered(ctx, g)
+		leave = append(leave, r.kept)
+		r.kept = nil
 	}
+	g.leaveAfter(leave)
 	r.storing = append(r.storing, g)
+	return err
 }
 
 // take decides the fate of the records in a line; whether a readable one is a

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -191,6 +192,10 @@ func (r *replayer) decide(position uint64, fate sinks.ReplayFate) { r.moved[posi
 
 // chunk reads and stores the next records, and accounts for them.
 func (r *replayer) chunk(ctx context.Context, which sinks.QuarantineSelection, asOf time.Time) (more bool, err error) {
+	if err := r.enter(ctx); err != nil {
+		return false, err
+	}
+	defer r.leaveAll() // where nothing is stored
 	if more, err = r.read(ctx, which, asOf); err != nil {
 		return more, err
 	}
@@ -198,8 +203,7 @@ func (r *replayer) chunk(ctx context.Context, which sinks.QuarantineSelection, a
 		return more, err
 	}
 	stored := r.toStore()
-	r.storeGroup(ctx, replayGroup, true)
-	if err := r.waitUntil(0); err != nil {
+	if err := errors.Join(r.storeGroup(ctx, replayGroup, true), r.waitUntil(0)); err != nil {
 		return more, err
 	}
 	sinks.Failpoint("replay.stored")

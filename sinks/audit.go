@@ -123,6 +123,9 @@ const (
 	JobReplay    JobKind = "replay"   // reads quarantined records again
 	JobDrop      JobKind = "drop"     // deletes quarantined records that somebody has selected
 	JobPolicy    JobKind = "policy"   // the policy that a service carries out
+	JobRequest   JobKind = "request"  // the register of data subjects' requests
+	JobSubject   JobKind = "subject"  // what accepted requests ask for
+	JobSweep     JobKind = "sweep"    // erasing again what came back
 )
 
 // Action is what an entry is about.
@@ -153,6 +156,17 @@ const (
 	ActionAdoptPolicy    Action = "adopt_policy"     // carry out another version of the policy from now on
 	ActionReconcile      Action = "reconcile"        // compare a bucket with the training register, and note what nothing accounts for
 	ActionPurgeStray     Action = "purge_stray"      // delete an object that the training register does not know
+
+	// Of requests Item is the request's id.
+	ActionReceiveRequest Action = "receive_request"
+	ActionAwaitIdentity  Action = "await_identity" // the clock stands still until it is known who asks
+	ActionAcceptRequest  Action = "accept_request"
+	ActionRefuseRequest  Action = "refuse_request"
+	ActionExtendRequest  Action = "extend_request"
+	ActionCancelRequest  Action = "cancel_request"
+	ActionAnswerRequest  Action = "answer_request" // everything that it takes is done
+	ActionEnterErasure   Action = "enter_erasure"  // in the erasure ledger, before anything is deleted
+	ActionErasePeople    Action = "erase_people"   // delete the rows of erased people from one partition, or a whole table
 )
 
 // Result is how an outcome ended.

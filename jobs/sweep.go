@@ -1,0 +1,52 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// Sweep erases again whoever the erasure ledger knows: rows that a restored backup has
+// brought back, or that came by ways that pass no gate (I8). It knows people by keyed
+// hashes alone.
+type Sweep struct {
+	Policy *config.Policy
+	Tables sinks.PeopleTables
+	Key    sinks.LedgerKey
+	Locks  sinks.Locker
+}
+
+var _ Job = (*Sweep)(nil)
+
+// Kind implements Job.
+func (*Sweep) Kind() sinks.JobKind { return sinks.JobSweep }
+
+// Batch implements Job.
+func (*Sweep) Batch(steps []Step) int { return samePartitions(steps, erasedTogether, 1<<62) }
+
+// Parallel implements Job.
+func (*Sweep) Parallel() int { return 1 }
+
+// Plan implements Job.
+func (j *Sweep) Plan(ctx context.Context, now time.Time) ([]Step, error) {
+	rows, _, err := j.Tables.CountPeople(ctx, sinks.People{Erased: &j.Key}, now)
+	if err != nil {
+		return nil, err
+	}
+	steps := erasureSteps(j.Policy, sinks.RuleErasure, rows)
+	for i := range steps {
+		steps[i].Reason = fmt.Sprintf("%d people who were erased have come back", steps[i].Subjects)
+	}
+	return steps, nil
+}
+
+// Execute implements Job.
+func (j *Sweep) Execute(ctx context.Context, in Session, steps []Step) []Outcome {
+	if steps[0].Action != sinks.ActionErasePeople {
+		return failAll(steps, fmt.Errorf("a sweep does not do %q", steps[0].Action))
+	}
+	return erasePeople(ctx, j.Locks, j.Tables, sinks.People{Erased: &j.Key}, in, steps)
+}

@@ -1,0 +1,367 @@
+package clickhouse
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/ClickHouse/clickhouse-go/v2/ext"
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+var (
+	_ sinks.PeopleTables    = (*Store)(nil)
+	_ sinks.TrainingErasure = (*Store)(nil)
+)
+
+// search is a search for the rows of people. The people, and the rows that were found,
+// stay inside ClickHouse, in tables that live as long as the search. Its exported fields
+// are what the statements are rendered from.
+type search struct {
+	Control               string
+	PeopleTable, RowTable string
+	Database, Name, Time  string
+	Columns               []string // that hold identifiers
+	Words                 bool     // they may stand anywhere in raw records
+	Partitioned           bool     // the search is for some partitions only
+	Held                  *heldRows
+
+	store      *Store
+	table      *table
+	parameters parameters
+}
+
+// newSearch begins a search in one table. It has to be ended.
+func (s *Store) newSearch(ctx context.Context, dataset string, people sinks.People, partitions []sinks.Partition, asOf time.Time) (*search, error) {
+	t, err := s.table(dataset)
+	if err != nil {
+		return nil, err
+	}
+	name := stagePrefix + sinks.NewID().String()
+	x := &search{
+		Control: s.db.Control, PeopleTable: name + "_people", RowTable: name + "_rows", Database: t.Database, Name: t.Name, Time: t.Time,
+		Partitioned: len(partitions) > 0, store: s, table: t, parameters: holdParameters(dataset, asOf),
+	}
+	x.parameters["partitions"] = arrayOf(partitionIDs(partitions))
+	if t.dataset != nil {
+		x.Columns = t.dataset.Subject
+	} else {
+		x.Words, x.Columns = true, s.subjectColumns()
+	}
+	if any, err := s.holdsInForce(ctx, dataset, asOf); err != nil {
+		return nil, err
+	} else if any {
+		held := s.heldRows(t)
+		held.ByPartition = false // people are tied over all of the table
+		x.Held = &held
+	}
+	if err := x.fill(ctx, people); err != nil {
+		return nil, errors.Join(err, x.end(ctx))
+	}
+	return x, nil
+}
+
+// fill says whom the search is for, and finds their rows.
+func (x *search) fill(ctx context.Context, people sinks.People) error {
+	for _, statement := range []string{"create_people", "create_people_rows"} {
+		if err := x.store.exec(ctx, statement, x, nil); err != nil {
+			return err
+		}
+	}
+	if err := x.fillPeople(ctx, people); err != nil {
+		return err
+	}
+	return x.store.exec(ctx, "find_people_rows", x, x.parameters)
+}
+
+func (x *search) fillPeople(ctx context.Context, people sinks.People) error {
+	if people.Erased == nil {
+		rows := personRows(people.Persons)
+		return x.store.insert(ctx, "insert_people", x, len(rows), func(i int) []any { return rows[i] })
+	}
+	pads, err := hashPads(*people.Erased)
+	if err != nil {
+		return err
+	}
+	return x.store.exec(clickhouse.Context(ctx, clickhouse.WithExternalTable(pads)), "fill_erased_people", x, nil)
+}
+
+// hashPads returns the key of an HMAC as the two texts that RFC 2104 makes of it.
+func hashPads(key sinks.LedgerKey) (*ext.Table, error) {
+	inner, outer := make([]byte, sha256.BlockSize), make([]byte, sha256.BlockSize)
+	copy(inner, key[:])
+	copy(outer, key[:])
+	for i := range inner {
+		inner[i] ^= 0x36
+		outer[i] ^= 0x5c
+	}
+	pads, err := ext.NewTable("pads", ext.Column("inner_pad", "String"), ext.Column("outer_pad", "String"))
+	if err != nil {
+		return nil, err
+	}
+	return pads, pads.Append(string(inner), string(outer))
+}
+
+// end removes what the search has made.
+func (x *search) end(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	return errors.Join(x.store.dropStage(ctx, x.PeopleTable), x.store.dropStage(ctx, x.RowTable))
+}
+
+// byPartition counts what was found.
+func (x *search) byPartition(ctx context.Context, dataset string) (rows []sinks.PeopleRows, err error) {
+	err = x.store.query(ctx, "people_by_partition", x, nil, func(r driver.Rows) error {
+		var id string
+		n := sinks.PeopleRows{Dataset: dataset}
+		if err := r.Scan(&id, &n.Rows, &n.Held, &n.People); err != nil {
+			return err
+		}
+		if x.table.byDay() {
+			p, err := parsePartitionID(id)
+			if err != nil {
+				return err
+			}
+			n.Partition = &p
+		}
+		rows = append(rows, n)
+		return nil
+	})
+	return rows, err
+}
+
+func (x *search) byPerson(ctx context.Context, dataset string) (rows []sinks.PersonRows, err error) {
+	err = x.store.query(ctx, "people_by_person", x, nil, func(r driver.Rows) error {
+		var person uuid.UUID
+		n := sinks.PersonRows{Dataset: dataset}
+		err := r.Scan(&person, &n.Rows, &n.Held, &n.Last)
+		n.Person = sinks.ID(person)
+		rows = append(rows, n)
+		return err
+	})
+	return rows, err
+}
+
+// parsePartitionID is the inverse of partitionID.
+func parsePartitionID(id string) (p sinks.Partition, err error) {
+	day, batch, ok := strings.Cut(id, "-")
+	t, err := time.Parse("20060102", day)
+	n, err2 := strconv.ParseUint(batch, 10, 32)
+	if !ok || err != nil || err2 != nil {
+		return p, fmt.Errorf("%q is not a partition by day and batch", id)
+	}
+	return sinks.Partition{Day: sinks.DayOf(t), Batch: uint32(n)}, nil
+}
+
+// subjectColumns returns the columns by which the policy tells people apart.
+func (s *Store) subjectColumns() []string {
+	columns := map[string]bool{}
+	for i := range s.policy.Datasets {
+		for _, c := range s.policy.Datasets[i].Subject {
+			columns[c] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(columns))
+}
+
+// peopleDatasets returns the datasets in which people can be found, and the quarantine.
+func (s *Store) peopleDatasets() (names []string) {
+	for i := range s.policy.Datasets {
+		if d := &s.policy.Datasets[i]; len(d.Subject) > 0 {
+			names = append(names, d.Name)
+		}
+	}
+	return append(names, sinks.QuarantineDataset)
+}
+
+// CountPeople implements sinks.PeopleTables.
+func (s *Store) CountPeople(ctx context.Context, people sinks.People, asOf time.Time) (partitions []sinks.PeopleRows, persons []sinks.PersonRows, err error) {
+	for _, dataset := range s.peopleDatasets() {
+		x, err := s.newSearch(ctx, dataset, people, nil, asOf)
+		if err != nil {
+			return nil, nil, fmt.Errorf("count people in %s: %w", dataset, err)
+		}
+		byPartition, err := x.byPartition(ctx, dataset)
+		var byPerson []sinks.PersonRows
+		if err == nil {
+			byPerson, err = x.byPerson(ctx, dataset)
+		}
+		if err = errors.Join(err, x.end(ctx)); err != nil {
+			return nil, nil, fmt.Errorf("count people in %s: %w", dataset, err)
+		}
+		partitions, persons = append(partitions, byPartition...), append(persons, byPerson...)
+	}
+	return partitions, persons, nil
+}
+
+// ErasePeople implements sinks.PeopleTables. The rows are listed first, and one mutation
+// deletes those that were listed, whatever arrives meanwhile.
+func (s *Store) ErasePeople(ctx context.Context, dataset string, partitions []sinks.Partition, people sinks.People, asOf time.Time) (rows []sinks.PeopleRows, left sinks.Absence, err error) {
+	x, err := s.newSearch(ctx, dataset, people, partitions, asOf)
+	if err != nil {
+		return nil, left, fmt.Errorf("erase people from %s: %w", dataset, err)
+	}
+	defer func() { err = errors.Join(err, x.end(ctx)) }()
+	if rows, err = x.byPartition(ctx, dataset); err != nil {
+		return nil, left, err
+	}
+	if slices.ContainsFunc(rows, func(n sinks.PeopleRows) bool { return n.Rows > 0 }) {
+		if err := s.mutate(ctx, x.table, "erase_people", x); err != nil {
+			return rows, left, err
+		}
+	}
+	sinks.Failpoint("subject.mutated")
+	left, err = x.awaitGone(ctx)
+	return rows, left, err
+}
+
+// awaitGone waits until no row that was to be erased is counted and no part of before
+// the mutation is on disk. Parts that merges leave meanwhile hold none of the rows.
+func (x *search) awaitGone(ctx context.Context) (left sinks.Absence, err error) {
+	version, err := x.store.generation(ctx, x.table)
+	if err != nil {
+		return left, err
+	}
+	deadline := time.Now().Add(goneTimeout)
+	for {
+		if err := x.store.exec(ctx, "sweep_parts", x, nil); err != nil {
+			return left, err
+		}
+		err := x.store.queryRow(ctx, "people_leftovers", x, parameters{"version": fmt.Sprint(version)}, &left.Inactive, &left.Active, &left.Detached)
+		if err != nil {
+			return left, err
+		}
+		if left.Inactive == 0 && left.Active == 0 || time.Now().After(deadline) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return left, ctx.Err()
+		case <-time.After(goneInterval):
+		}
+	}
+	err = x.store.queryRow(ctx, "count_erased_people", x, nil, &left.Rows)
+	return left, errors.Join(err, x.store.durable())
+}
+
+// pair is two columns of a table that can tie identifiers together.
+type pair struct{ Database, Name, Stronger, Weaker string }
+
+// mostTies bounds what is tied to the people of one look.
+const mostTies = 1_000_000
+
+// Ties implements sinks.PeopleTables.
+func (s *Store) Ties(ctx context.Context, of []sinks.Identifier) (ties []sinks.Tie, err error) {
+	var pairs []pair
+	for i := range s.policy.Datasets {
+		d := &s.policy.Datasets[i]
+		for n, stronger := range d.Subject {
+			for _, weaker := range d.Subject[n+1:] {
+				pairs = append(pairs, pair{s.db.Telemetry, d.Name, stronger, weaker})
+			}
+		}
+	}
+	err = s.lookUp(ctx, "ties", pairs, of, func(a, b sinks.Identifier) { ties = append(ties, sinks.Tie{Stronger: a, Weaker: b}) })
+	return ties, err
+}
+
+// Resolve implements sinks.PeopleTables.
+func (s *Store) Resolve(ctx context.Context, of []sinks.Identifier) (map[sinks.Identifier][]sinks.Identifier, error) {
+	var pairs []pair
+	for i := range s.policy.Datasets {
+		d := &s.policy.Datasets[i]
+		for _, other := range of {
+			if _, has := d.Column(other.Column); !has || slices.Contains(d.Subject, other.Column) {
+				continue
+			}
+			for _, subject := range d.Subject {
+				if p := (pair{s.db.Telemetry, d.Name, subject, other.Column}); !slices.Contains(pairs, p) {
+					pairs = append(pairs, p)
+				}
+			}
+		}
+	}
+	found := map[sinks.Identifier][]sinks.Identifier{}
+	err := s.lookUp(ctx, "resolve_identifiers", pairs, of, func(other, subject sinks.Identifier) { found[other] = append(found[other], subject) })
+	return found, err
+}
+
+// lookUp runs a statement about pairs of columns for identifiers, which travel as an
+// external table.
+func (s *Store) lookUp(ctx context.Context, statement string, pairs []pair, of []sinks.Identifier, each func(a, b sinks.Identifier)) error {
+	if len(pairs) == 0 || len(of) == 0 {
+		return nil
+	}
+	wanted, err := ext.NewTable("wanted", ext.Column("identifier", "String"), ext.Column("subject", "String"))
+	if err != nil {
+		return err
+	}
+	for _, i := range of {
+		if err := wanted.Append(i.Column, i.Text); err != nil {
+			return err
+		}
+	}
+	n := 0
+	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted))
+	err = s.query(ctx, statement, map[string]any{"Pairs": pairs}, parameters{"limit": fmt.Sprint(mostTies + 1)}, func(r driver.Rows) error {
+		var a, b sinks.Identifier
+		err := r.Scan(&a.Column, &a.Text, &b.Column, &b.Text)
+		n++
+		each(a, b)
+		return err
+	})
+	if err == nil && n > mostTies {
+		return fmt.Errorf("more than %d identifiers are tied to these people: name fewer at once", mostTies)
+	}
+	return err
+}
+
+// EraseFromTraining implements sinks.TrainingErasure.
+func (s *Store) EraseFromTraining(ctx context.Context, people []sinks.Person, at time.Time) error {
+	return s.withPeople(ctx, people, func(x *search) error {
+		if err := s.exec(ctx, "erase_from_training", x, parameters{"at": milliseconds(at)}); err != nil {
+			return err
+		}
+		return s.durable()
+	})
+}
+
+// TrainingItemsOf implements sinks.TrainingErasure.
+func (s *Store) TrainingItemsOf(ctx context.Context, people []sinks.Person) (items map[sinks.ID]uint64, err error) {
+	items = map[sinks.ID]uint64{}
+	err = s.withPeople(ctx, people, func(x *search) error {
+		return s.query(ctx, "training_items_of", x, nil, func(r driver.Rows) error {
+			var person uuid.UUID
+			var n uint64
+			err := r.Scan(&person, &n)
+			items[sinks.ID(person)] = n
+			return err
+		})
+	})
+	return items, err
+}
+
+// withPeople calls do while people stand in a table.
+func (s *Store) withPeople(ctx context.Context, people []sinks.Person, do func(*search) error) (err error) {
+	if len(people) == 0 {
+		return nil
+	}
+	x := &search{Control: s.db.Control, PeopleTable: stagePrefix + sinks.NewID().String() + "_people", store: s}
+	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), x.PeopleTable)) }()
+	if err := s.exec(ctx, "create_people", x, nil); err != nil {
+		return err
+	}
+	if err := x.fillPeople(ctx, sinks.People{Persons: people}); err != nil {
+		return err
+	}
+	return do(x)
+}

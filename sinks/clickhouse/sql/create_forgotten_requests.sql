@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .RequestTable}} (request UUID) ENGINE = Memory

@@ -1,0 +1,15 @@
+{{- /* The rows of people, by any of their identifiers, up to the last event that counts. */ -}}
+INSERT INTO {{name .Control .RowTable}} (partition, record, person, held, at)
+SELECT DISTINCT lapse_partition, lapse_record, lapse_people.person, lapse_held, lapse_at
+FROM (
+    SELECT _partition_id AS lapse_partition, lapse_record, toDateTime64({{name .Time}}, 3, 'UTC') AS lapse_at,
+        {{if .Held}}{{template "held_row.sql" .Held}}{{else}}false{{end}} AS lapse_held,
+        arrayJoin({{if .Words}}arrayMap(lapse_word -> ('', lapse_word), {{template "raw_words.sql" .}}){{else}}[{{range $i, $c := .Columns}}{{if $i}}, {{end}}({{literal $c}}, toString({{name $c}})){{end}}]{{end}}) AS lapse_key
+    FROM {{name .Database .Name}}
+    WHERE {{template "people_row.sql" .}}
+    {{- if .Partitioned}}
+        AND _partition_id IN {partitions:Array(String)}
+    {{- end}}
+) AS lapse_rows
+INNER JOIN {{name .Control .PeopleTable}} AS lapse_people ON {{if not .Words}}lapse_rows.lapse_key.1 = lapse_people.identifier AND {{end}}lapse_rows.lapse_key.2 = lapse_people.subject
+WHERE lapse_key.2 != '' AND lapse_at <= lapse_people.until_at

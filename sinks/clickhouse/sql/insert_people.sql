@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control .PeopleTable}} (person, identifier, subject, until_at)

@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "requests"}} (request, asked_for, received_at)
