@@ -32,7 +32,7 @@ const (
 
 // ScheduledJobs are the jobs that can be scheduled, in the order in which they are
 // done where they are done one after the other.
-var ScheduledJobs = []string{"ingest", "dispose", "anonymise", "purge", "reconcile"}
+var ScheduledJobs = []string{"ingest", "dispose", "sweep", "subject", "anonymise", "purge", "reconcile"}
 
 // HistorySettings say for how long runs are remembered.
 type HistorySettings struct {

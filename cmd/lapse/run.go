@@ -79,7 +79,7 @@ func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	c := &cobra.Command{
 		Use:   "run",
-		Short: "Run jobs once: ingest, dispose, anonymise, purge, reconcile, or all",
+		Short: "Run jobs once: ingest, dispose, anonymise, purge, reconcile, subject, sweep, or all",
 		Long: `Runs a job for the policy as of now, or as of the time given with --as-of. Further
 jobs may be named behind it; they are done one after the other, in the order of the
 way of a record. What fails in one does not keep the others from being done.
@@ -100,6 +100,7 @@ Exit codes:
 	flags.StringVar(&f.asOf, "as-of", "", "evaluate the policy for this time: YYYY-MM-DD (its first instant in the policy's time zone) or RFC 3339")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "say what would be done, and do nothing")
 	flags.DurationVar(&f.timeout, "timeout", 0, "give up after this long, such as 30m; the next run goes on (default: no limit)")
+	c.AddCommand(a.runSubjectCommands(&f)...)
 	c.AddCommand(
 		f.ingestFlags(&cobra.Command{
 			Use:   "ingest [PATH...] [JOB...]",
@@ -200,12 +201,24 @@ func (i *installation) job(ctx context.Context, f runFlags, kind sinks.JobKind, 
 		return i.purge(), nil
 	case sinks.JobReconcile:
 		return i.reconcile(f.contents), nil
+	case sinks.JobSubject:
+		return i.subject()
+	case sinks.JobSweep:
+		return i.sweep(ctx, f.dryRun)
 	}
 	return nil, usageError{fmt.Errorf("there is no job %q", kind)}
 }
 
-// verdict turns a report into the error that decides the exit code.
+// verdict turns a report into the error that decides the exit code. Where a job went on
+// with a second run, err is that one's.
 func verdict(r *jobs.Report, err error) error {
+	if r.Then != nil && r.Then.Job == r.Job {
+		return errors.Join(verdictOfOne(r, nil), verdictOfOne(r.Then, err))
+	}
+	return verdictOfOne(r, err)
+}
+
+func verdictOfOne(r *jobs.Report, err error) error {
 	if r.Result == sinks.ResultPartial {
 		err = fmt.Errorf("%w: %w", errPartial, err)
 	}

@@ -37,7 +37,7 @@ func (a *app) runNamed(ctx context.Context, f runFlags, first sinks.JobKind, arg
 
 // runAll runs all jobs; those that read input only if there is any.
 func (a *app) runAll(ctx context.Context, f runFlags, paths []string) error {
-	kinds := []sinks.JobKind{sinks.JobAnonymise, sinks.JobPurge}
+	kinds := []sinks.JobKind{sinks.JobSubject, sinks.JobAnonymise, sinks.JobPurge}
 	switch {
 	case f.plan == "" && len(f.datasets) == 0:
 		f.all = true
@@ -198,6 +198,9 @@ func (i *installation) perform(ctx context.Context, runner *jobs.Runner, job job
 		var failed error
 		report.Then, failed = i.disposeAfter(ctx, runner, ingest, asOf)
 		err = errors.Join(err, failed)
+	}
+	if _, ok := job.(*jobs.Subject); ok && report != nil && err == nil {
+		err = goOn(ctx, runner, job, report, asOf)
 	}
 	if reconcile, ok := job.(*jobs.Reconcile); ok && report != nil {
 		report.Findings = reconcile.Findings()

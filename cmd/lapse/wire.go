@@ -266,7 +266,14 @@ func (i *installation) gate(ctx context.Context) (*jobs.Gate, error) {
 	if keys.Erasures, err = i.keys.Secret(erasureLedger); err != nil {
 		return nil, err
 	}
-	return jobs.NewGate(ctx, i.policy, i.store, i.store, keys)
+	erasures, err := i.erasures()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := erasures.RestoreIfBehind(ctx); err != nil { // a backup was restored, and no sweep has run
+		return nil, err
+	}
+	return jobs.NewGate(ctx, i.policy, i.store, erasures, keys)
 }
 
 // The ledgers' names in the keyring.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/ext"
@@ -37,12 +38,16 @@ func (s *Store) PutRequests(ctx context.Context, requests []sinks.Request, peopl
 	return s.NoteRequests(ctx, notes)
 }
 
+// noEnd stands for no end of the events that count; a later time does not fit the
+// client's nanoseconds.
+var noEnd = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // personRows are the rows that people are in tables: a row an identifier.
 func personRows(people []sinks.Person) (rows [][]any) {
 	for _, p := range people {
 		until := p.Until
 		if until.IsZero() {
-			until = lastHeld
+			until = noEnd
 		}
 		for _, i := range p.Identifiers {
 			rows = append(rows, []any{uuid.UUID(p.ID), i.Column, i.Text, until})

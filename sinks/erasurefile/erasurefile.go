@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -88,12 +89,8 @@ func (f *File) Each(ctx context.Context, each func([]sinks.Erasure) error) error
 	some := make([]sinks.Erasure, 0, together)
 	lines := bufio.NewScanner(file)
 	for lines.Scan() {
-		var l line
-		if len(lines.Bytes()) == 0 || json.Unmarshal(lines.Bytes(), &l) != nil {
-			continue
-		}
-		e := sinks.Erasure{Until: l.Until, Request: l.Request}
-		if n, err := hex.Decode(e.Subject[:], []byte(l.Subject)); err != nil || n != len(e.Subject) {
+		e, ok := parse(lines.Bytes())
+		if !ok {
 			continue
 		}
 		if some = append(some, e); len(some) < together {
@@ -111,4 +108,46 @@ func (f *File) Each(ctx context.Context, each func([]sinks.Erasure) error) error
 		return nil
 	}
 	return each(some)
+}
+
+// parse reads a line. One that was not written to its end is none.
+func parse(text []byte) (e sinks.Erasure, ok bool) {
+	var l line
+	if len(text) == 0 || json.Unmarshal(text, &l) != nil {
+		return e, false
+	}
+	subject, err := hex.DecodeString(l.Subject)
+	if err != nil || len(subject) != len(e.Subject) {
+		return e, false
+	}
+	return sinks.Erasure{Subject: sinks.SubjectKey(subject), Until: l.Until, Request: l.Request}, true
+}
+
+// tail is how much of the file Last reads: some hundred erasures.
+const tail = 64 << 10
+
+// Last returns the latest erasures in the file, some, or none if there are none.
+func (f *File) Last() (last []sinks.Erasure, err error) {
+	file, err := os.Open(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the copy of the erasure ledger: %w", err)
+	}
+	defer file.Close() //nolint:errcheck // read only
+	end, err := file.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = file.Seek(max(end-tail, 0), io.SeekStart)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the copy of the erasure ledger: %w", err)
+	}
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if e, ok := parse(lines.Bytes()); ok { // the first may be half of one
+			last = append(last, e)
+		}
+	}
+	return last, lines.Err()
 }

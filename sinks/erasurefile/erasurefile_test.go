@@ -67,4 +67,7 @@ func TestCopySurvivesWritersThatWereInterrupted(t *testing.T) {
 	if !slices.Equal(found, want) {
 		t.Errorf("found %d erasures, want %d", len(found), len(want))
 	}
+	if last, err := f.Last(); err != nil || len(last) != len(want) {
+		t.Errorf("the last are %d of %d: %v", len(last), len(want), err)
+	}
 }

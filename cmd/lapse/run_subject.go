@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/facesoft/lapse/jobs"
+	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/erasurefile"
+)
+
+// runSubjectCommands are the jobs for data subjects.
+func (a *app) runSubjectCommands(f *runFlags) []*cobra.Command {
+	return []*cobra.Command{
+		{
+			Use:   "subject",
+			Short: "Carry out the erasures that were accepted, and go on with those that waited",
+			Long: `Erases the people whose requests were accepted, all together in one pass over each
+dataset, and goes on with requests that waited for the end of a legal hold or for
+'lapse run purge' to delete training items. Nobody has to ask again.`,
+			Example: "  lapse run subject --dry-run\n  lapse run subject --output json",
+			Args:    exactly(0),
+			RunE:    func(c *cobra.Command, _ []string) error { return a.runNamed(c.Context(), *f, sinks.JobSubject, nil) },
+		},
+		{
+			Use:   "sweep",
+			Short: "Erase again what has come back of erased people, such as from a restored backup",
+			Long: `Looks for everybody whom the erasure ledger knows, by keyed hashes, in every dataset and
+in the quarantine, and erases what it finds. First it takes over from the ledger's copy
+(erasures_dir) what the ledger itself has lost. Run it after restoring a backup, before
+anything else, and daily.`,
+			Example: "  lapse run sweep --dry-run\n  lapse run sweep",
+			Args:    exactly(0),
+			RunE:    func(c *cobra.Command, _ []string) error { return a.runNamed(c.Context(), *f, sinks.JobSweep, nil) },
+		},
+	}
+}
+
+// erasures returns the erasure ledger with its copy.
+func (i *installation) erasures() (jobs.KeptErasures, error) {
+	file, err := erasurefile.Open(i.settings.ErasuresFolder())
+	return jobs.KeptErasures{ErasureLedger: i.store, Copy: file}, err
+}
+
+// subject returns the job that carries out what accepted requests ask for.
+func (i *installation) subject() (*jobs.Subject, error) {
+	ledger, err := i.erasures()
+	if err != nil {
+		return nil, err
+	}
+	keys, err := i.subjectKeys(erasureLedger)
+	if err != nil {
+		return nil, err
+	}
+	return &jobs.Subject{
+		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""),
+	}, nil
+}
+
+// sweep returns the job that erases again. The ledger is made whole before.
+func (i *installation) sweep(ctx context.Context, dryRun bool) (*jobs.Sweep, error) {
+	ledger, err := i.erasures()
+	if err != nil {
+		return nil, err
+	}
+	if !dryRun {
+		restored, err := ledger.Restore(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if restored > 0 {
+			i.app.log.Warn("the erasure ledger had lost entries, as after restoring a backup; they are back", "entries", restored)
+		}
+	}
+	key, err := i.keys.Secret(erasureLedger)
+	return &jobs.Sweep{Policy: i.policy, Tables: i.store, Key: key, Locks: i.locks}, err
+}
+
+// carryOut runs the job for data subjects: one run enters what was accepted, and the
+// next one erases.
+func (i *installation) carryOut(ctx context.Context, asOf time.Time, m *meter) (*jobs.Report, error) {
+	job, err := i.subject()
+	if err != nil {
+		return nil, err
+	}
+	if err := i.openLogOnce(ctx); err != nil {
+		return nil, err
+	}
+	return i.perform(ctx, i.runner(sinks.ActorOperator, m.observe(sinks.JobSubject)), job, asOf)
+}
+
+// goOn runs the job for data subjects once more where it has entered what was accepted:
+// what is to be erased is known then.
+func goOn(ctx context.Context, runner *jobs.Runner, job jobs.Job, report *jobs.Report, asOf time.Time) error {
+	entered := func(o jobs.Outcome) bool { return o.Step.Action == sinks.ActionEnterErasure }
+	if !slices.ContainsFunc(report.Outcomes, entered) {
+		return nil
+	}
+	var err error
+	report.Then, err = runner.Run(ctx, job, asOf)
+	return err
+}

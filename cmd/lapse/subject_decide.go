@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/facesoft/lapse/jobs"
+	"github.com/facesoft/lapse/sinks"
+)
+
+var errNoRequest = errors.New("there is no such request; 'lapse subject list --all' shows them")
+
+// refusalReasons are the codes of why a request can be refused.
+var refusalReasons = []string{
+	"identity_not_confirmed", // Article 12(2) GDPR
+	"manifestly_unfounded",   // Article 12(5)
+	"excessive",              // Article 12(5)
+	"rights_of_others",       // Article 15(4)
+	"freedom_of_expression",  // Article 17(3)(a)
+	"legal_obligation",       // Article 17(3)(b)
+	"public_interest",        // Article 17(3)(c), (d)
+	"legal_claims",           // Article 17(3)(e)
+	"compelling_grounds",     // Article 21(1)
+	"no_data_held",
+}
+
+// clauseFlagPattern is how the policy's clauses are written.
+var clauseFlagPattern = regexp.MustCompile(`^C[0-9]{1,2}$`)
+
+// requestDecision holds the flags of what is decided about requests.
+type requestDecision struct{ reason, clause, until, by string }
+
+// subjectDecisionCommand is the command that notes an event.
+func (a *app) subjectDecisionCommand(event sinks.RequestEvent) *cobra.Command {
+	var f requestDecision
+	c := &cobra.Command{
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error { return a.decide(c.Context(), event, f, args) },
+	}
+	c.Flags().StringVar(&f.by, "by", "", "who decides (default: you, as the system knows you)")
+	switch event {
+	case sinks.RequestAccepted:
+		c.Use, c.Short = "accept ID...", "Accept requests: it is known who asks, and the clock runs"
+		c.Long = "Accepts requests. 'lapse run subject' carries erasures out."
+		c.Example = "  lapse subject accept 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 && lapse run subject"
+	case sinks.RequestRefused:
+		c.Use, c.Short = "refuse ID... --reason CODE --clause CLAUSE", "Refuse requests, with a coded reason and the clause it rests on"
+		c.Long = "Refuses requests, and forgets who asked. The reasons are:\n  " + strings.Join(refusalReasons, "\n  ")
+		c.Example = "  lapse subject refuse 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 --reason legal_claims --clause C16"
+		c.Flags().StringVar(&f.reason, "reason", "", "code of the reason; --help lists them")
+		c.Flags().StringVar(&f.clause, "clause", "", "clause of the policy, such as C16")
+		_, _ = c.MarkFlagRequired("reason"), c.MarkFlagRequired("clause")
+		_ = c.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(refusalReasons, cobra.ShellCompDirectiveNoFileComp))
+	case sinks.RequestExtended:
+		c.Use, c.Short = "extend ID... --reason TEXT", "Extend the time for an answer, with a reason; the person has to be told"
+		c.Example = `  lapse subject extend 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 --reason "records of many years" --until 2026-09-01`
+		c.Flags().StringVar(&f.reason, "reason", "", "why; put no personal data here")
+		c.Flags().StringVar(&f.until, "until", "", "the new end: YYYY-MM-DD (its first instant) or RFC 3339 (default: by the policy's extension)")
+		_ = c.MarkFlagRequired("reason")
+	case sinks.RequestCancelled:
+		c.Use, c.Short = "cancel ID...", "Cancel requests: the people have taken them back"
+		c.Example = "  lapse subject cancel 5f0c6dd1a3a84e16b8f0a1c2d3e4f506"
+	}
+	return c
+}
+
+func (a *app) decide(ctx context.Context, event sinks.RequestEvent, f requestDecision, args []string) error {
+	if event == sinks.RequestRefused && !slices.Contains(refusalReasons, f.reason) {
+		return usageError{fmt.Errorf("--reason: %q is no code; use one of %s", f.reason, strings.Join(refusalReasons, ", "))}
+	}
+	if event == sinks.RequestRefused && !clauseFlagPattern.MatchString(f.clause) {
+		return usageError{fmt.Errorf("--clause: %q is not a clause; write the policy's clause such as C16", f.clause)}
+	}
+	i, err := a.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer i.Close() //nolint:errcheck // what matters has been made durable before
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	var notes []sinks.RequestNote
+	for _, text := range args {
+		id, err := parseRequest(text)
+		if err != nil {
+			return err
+		}
+		n := sinks.RequestNote{Request: id, Event: event, At: now, Reason: f.reason, Clause: f.clause, By: orUser(f.by)}
+		if event == sinks.RequestExtended {
+			if n.Until, err = i.extension(ctx, id, f.until); err != nil {
+				return err
+			}
+		}
+		notes = append(notes, n)
+	}
+	if err := i.change(ctx, &jobs.RequestChange{Notes: notes}, now); err != nil {
+		return err
+	}
+	shown, err := i.shownRequests(ctx, now, func(r *sinks.Request) bool {
+		return slices.ContainsFunc(notes, func(n sinks.RequestNote) bool { return n.Request == r.ID })
+	})
+	if err != nil {
+		return err
+	}
+	if a.output == "json" {
+		return a.printJSON(shown)
+	}
+	a.printRequests(shown)
+	if event == sinks.RequestExtended {
+		a.say("tell the person, with the reason, before the first end (Article 12(3) GDPR)")
+	}
+	return nil
+}
+
+// extension returns the new end of the time for an answer.
+func (i *installation) extension(ctx context.Context, id sinks.ID, until string) (time.Time, error) {
+	r, err := i.request(ctx, id)
+	if err != nil {
+		return time.Time{}, err
+	}
+	due, paused := jobs.AnswerDue(i.policy, r)
+	if paused {
+		return time.Time{}, usageError{errors.New("the clock stands still until it is known who asks: there is nothing to extend")}
+	}
+	zone := i.policy.TimeZone.Location()
+	longest := i.policy.RequestRule().Extension.After(due, zone)
+	if until == "" {
+		return longest, nil
+	}
+	at, err := parseMoment("--until", until, i.policy)
+	switch {
+	case err != nil:
+		return at, err
+	case !at.After(due):
+		return at, usageError{fmt.Errorf("--until: the time ends at %s already", due.In(zone).Format(time.RFC3339))}
+	case at.After(longest):
+		return at, usageError{fmt.Errorf("--until: the policy lets it be extended to %s at most", longest.In(zone).Format(time.RFC3339))}
+	}
+	return at, nil
+}
