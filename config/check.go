@@ -40,6 +40,7 @@ func (p *Policy) check(r *reporter) {
 	p.checkIntake(r)
 	p.checkInputFiles(r)
 	p.checkRequests(r)
+	p.checkRecipients(r)
 	q := root.key("quarantine")
 	checkKeep(r, q, p.Quarantine.Keep, false)
 	checkReason(r, q, p.Quarantine.Clause, p.Quarantine.Rationale)

@@ -40,6 +40,8 @@ type Policy struct {
 	MinimumAge *AgeRule `yaml:"minimum_age,omitempty"`
 	// Pseudonyms says how columns that derive pseudonyms are keyed.
 	Pseudonyms *PseudonymRule `yaml:"pseudonyms,omitempty"`
+	// Recipients are the classes of those to whom data may be disclosed.
+	Recipients []Recipient `yaml:"recipients,omitempty"`
 	// Requests says how the requests of data subjects are answered.
 	Requests *RequestRule `yaml:"requests,omitempty"`
 

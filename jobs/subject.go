@@ -27,6 +27,8 @@ type Subject struct {
 	Ledger   sinks.ErasureLedger
 	Keys     *SubjectKeys // of the erasure ledger
 	Locks    sinks.Locker
+	// Exports are the copies that were made for people. It may be nil.
+	Exports sinks.Exports
 	// By is who carries them out, for the requests' histories.
 	By string
 }
@@ -49,6 +51,15 @@ func (*Subject) Parallel() int { return 1 }
 // Plan implements Job. Where there are requests to be entered, it plans no more than
 // that: what is to be deleted is known afterwards.
 func (j *Subject) Plan(ctx context.Context, now time.Time) ([]Step, error) {
+	exports, err := j.planExports(now)
+	if err != nil {
+		return nil, err
+	}
+	erasures, err := j.planErasures(ctx, now)
+	return append(exports, erasures...), err
+}
+
+func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, error) {
 	accepted, err := j.erasures(ctx, sinks.RequestAccepted)
 	if err != nil {
 		return nil, err
@@ -196,6 +207,8 @@ func (j *Subject) Execute(ctx context.Context, in Session, steps []Step) []Outco
 		return erasePeople(ctx, j.Locks, j.Tables, sinks.People{Persons: people}, in, steps)
 	case sinks.ActionAnswerRequest:
 		return j.answer(ctx, in, steps)
+	case sinks.ActionDeleteExport:
+		return j.deleteExports(steps)
 	}
 	return failAll(steps, fmt.Errorf("a run for data subjects does not do %q", steps[0].Action))
 }

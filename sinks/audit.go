@@ -166,6 +166,7 @@ const (
 	ActionCancelRequest  Action = "cancel_request"
 	ActionAnswerRequest  Action = "answer_request" // everything that it takes is done
 	ActionEnterErasure   Action = "enter_erasure"  // in the erasure ledger, before anything is deleted
+	ActionDeleteExport   Action = "delete_export"  // the copy that was made for a person
 	ActionErasePeople    Action = "erase_people"   // delete the rows of erased people from one partition, or a whole table
 )
 

@@ -27,6 +27,7 @@ import (
 //	await FILE                   waits for a file
 //	idof FILE                    prints the item's id of a line of JSON
 //	runof FILE                   prints the run's id of a JSON object
+//	unpack PATTERN FOLDER        unpacks the zip archive that a pattern names
 var programs = map[string]func(){
 	"lapse":     main,
 	"exits":     program(runExits),
@@ -35,6 +36,7 @@ var programs = map[string]func(){
 	"shelf":     program(runShelf),
 	"await":     program(runAwait),
 	"idof":      program(func(args []string) error { return runMember("item", args) }),
+	"unpack":    program(runUnpack),
 	"runof":     program(func(args []string) error { return runMember("run", args) }),
 }
 

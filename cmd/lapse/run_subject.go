@@ -55,9 +55,10 @@ func (i *installation) subject() (*jobs.Subject, error) {
 	if err != nil {
 		return nil, err
 	}
+	exports, err := i.exports()
 	return &jobs.Subject{
-		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""),
-	}, nil
+		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""), Exports: exports,
+	}, err
 }
 
 // sweep returns the job that erases again. The ledger is made whole before.
