@@ -73,8 +73,8 @@ func (a *app) auditCheckCommand() *cobra.Command {
 		Use:   "check PROOF",
 		Short: "Check a proof by itself, and show the entry that it is about",
 		Long: `Checks a proof that 'lapse audit prove' has written against nothing but the log's
-public key. PROOF is a file, or - for standard input. A certificate of destruction, as
-JSON or as a page, is checked with all of its proofs.
+public key. PROOF is a file, or - for standard input. A certificate of destruction, or
+the receipt of a request, as JSON or as a page, is checked with all of its proofs.
 
 A log whose key was rotated has several public keys, and each signs the proofs of
 its time: name their files with --key, once each.
@@ -90,6 +90,13 @@ Ends with 0 if the entry is in the log and with 7 if that is not proved.`,
 			proof, err := a.readProof(args[0])
 			if err != nil {
 				return usageError{fmt.Errorf("read proof: %w", err)}
+			}
+			if raw := findReceipt(proof); raw != nil {
+				r, err := checkReceipt(raw, verifiers)
+				if err != nil {
+					return fmt.Errorf("%s: %w: it %w", args[0], errNotProved, err)
+				}
+				return a.printCheckedReceipt(r)
 			}
 			if raw := findCertificate(proof); raw != nil {
 				c, err := checkCertificate(raw, verifiers)
