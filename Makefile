@@ -57,6 +57,10 @@ bench-purge: engine ## Purge 100,000 objects from an S3 server, beside a client 
 	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
 	LAPSE_BENCH_OBJECTS=$${LAPSE_BENCH_OBJECTS:-100000} go test -run '^$$' -bench Purge -benchtime 1x -timeout 60m ./jobs
 
+.PHONY: bench-erase
+bench-erase: engine ## Erase 1,000 people from 50 million events, beside one bare ALTER … DELETE
+	LAPSE_BENCH_EVENTS=$(or $(EVENTS),50000000) go test ./jobs -run '^$$' -bench ErasePeople -benchtime 1x -timeout 120m
+
 .PHONY: bench-ingest
 bench-ingest: engine ## Measure ingest against ClickHouse reading the same file itself
 	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \

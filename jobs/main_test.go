@@ -31,7 +31,7 @@ func TestMain(m *testing.M) { sinktest.Main(m) }
 // site is a place where the jobs run: databases of its own, a bucket, an audit log,
 // and a folder for input.
 type site struct {
-	*testing.T
+	testing.TB
 	policy  *config.Policy
 	options clickhouse.Options
 	key     *auditlog.PrivateKey
@@ -50,9 +50,9 @@ type worker struct {
 }
 
 // newSite makes a site for a policy, with one worker.
-func newSite(t *testing.T, policy []byte) *site {
+func newSite(t testing.TB, policy []byte) *site {
 	t.Helper()
-	s := &site{T: t, policy: sinktest.Policy(t, policy), dir: t.TempDir()}
+	s := &site{TB: t, policy: sinktest.Policy(t, policy), dir: t.TempDir()}
 	_, s.options = sinktest.Store(t, s.policy)
 	var err error
 	if s.key, err = auditlog.NewKey("example.org/lapse"); err != nil {

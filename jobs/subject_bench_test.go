@@ -1,0 +1,113 @@
+package jobs_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
+)
+
+// benchEvents is how many events the benchmark of erasures holds; make bench-erase takes
+// 50 million.
+func benchEvents(b *testing.B) int {
+	b.Helper()
+	text := os.Getenv("LAPSE_BENCH_EVENTS")
+	if text == "" {
+		return 1_000_000
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return n
+}
+
+const (
+	benchPeople = 1000
+	benchDays   = 400
+	benchOneIn  = 100 // events are of the people who are erased, in all days alike
+)
+
+// fillEvents makes events of 100,000 people, of which 1,000 have one in a hundred.
+func (s *site) fillEvents(n int) {
+	s.Helper()
+	s.execute(fmt.Sprintf(`INSERT INTO {personal}.events (occurred_at, call, name, user_id, anonymous_id, country, city, ip, user_agent, url, lapse_record, lapse_source, lapse_position)
+		SELECT toDateTime64('2024-01-01 00:00:00', 3, 'UTC') + toIntervalDay(number %% %d) + toIntervalSecond(rand(1) %% 86400),
+			'page', ['Home', 'Search', 'Item', 'Basket', 'Help'][1 + rand(2) %% 5],
+			if(number %% 40000 < 40000 / %d, concat('erased-', toString(rand(3) %% %d)), concat('user-', toString(rand(3) %% 99000))) AS who, concat('visitor-', who),
+			['GB', 'FR', 'DE', 'NL'][1 + rand(4) %% 4], ['London', 'Paris', 'Berlin', 'Leiden'][1 + rand(4) %% 4], IPv4NumToString(rand(5)),
+			concat('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/', toString(rand(6) %% 60), '.0 Safari/537.36'),
+			concat('https://shop.example/', toString(rand(7) %% 5000), '?session=', hex(rand64(8))),
+			reinterpretAsUUID(sipHash128(number)), 1, number
+		FROM numbers(%d)
+		SETTINGS max_partitions_per_insert_block = 0, max_insert_threads = 2`, benchDays, benchOneIn, benchPeople, n))
+	s.execute("OPTIMIZE TABLE {personal}.events")
+	s.settle("events")
+}
+
+// settle waits until merges have come to rest, so that none of them is measured.
+func (s *site) settle(table string) {
+	s.Helper()
+	for range 600 {
+		if s.count("SELECT count() FROM system.merges WHERE database = '"+s.options.Databases.Telemetry+"' AND table = '"+table+"'") == 0 {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// BenchmarkErasePeople erases 1,000 people from events over 400 days, proof of absence
+// included, beside one bare ALTER … DELETE of the same people from the same table; and
+// finds one person's rows there.
+func BenchmarkErasePeople(b *testing.B) {
+	n := benchEvents(b)
+	for range b.N {
+		b.StopTimer()
+		s := newSite(b, config.Facesoft)
+		s.fillEvents(n)
+		s.execute("CREATE TABLE {personal}.bare AS {personal}.events")
+		for day := range benchDays {
+			id := time.Date(2024, 1, 1+day, 0, 0, 0, 0, time.UTC).Format("20060102") + "-0"
+			s.execute("ALTER TABLE {personal}.bare ATTACH PARTITION ID '" + id + "' FROM {personal}.events")
+		}
+		users := make([]string, benchPeople)
+		for i := range users {
+			users[i] = fmt.Sprint("erased-", i)
+		}
+		one := sinks.Person{ID: sinks.NewID(), Identifiers: []sinks.Identifier{{Column: "user_id", Text: "user-17"}}}
+		best := time.Hour
+		for range 5 {
+			start := time.Now()
+			err := s.store.EachPersonRow(b.Context(), "events", one, []string{"occurred_at", "name", "url"}, sinks.RowsAsJSON, func(string) error { return nil })
+			if err != nil {
+				b.Fatal(err)
+			}
+			best = min(best, time.Since(start))
+		}
+		at := time.Date(2025, 6, 1, 0, 0, 0, 0, time.UTC)
+		s.ask(at, users...)
+		bare := func() time.Duration {
+			s.execute("CREATE TABLE {personal}.who (u String) ENGINE = Memory")
+			s.execute(fmt.Sprintf("INSERT INTO {personal}.who SELECT concat('erased-', toString(number)) FROM numbers(%d)", benchPeople))
+			start := time.Now()
+			s.execute("ALTER TABLE {personal}.bare DELETE WHERE user_id IN (SELECT u FROM {personal}.who) SETTINGS mutations_sync = 2")
+			return time.Since(start)
+		}()
+		b.StartTimer()
+		start := time.Now()
+		s.erase(at)
+		took := time.Since(start)
+		b.StopTimer()
+		if left := s.count("SELECT count() FROM {personal}.events WHERE startsWith(user_id, 'erased-')"); left != 0 {
+			b.Fatalf("%d rows are left", left)
+		}
+		b.ReportMetric(took.Seconds(), "erase-s")
+		b.ReportMetric(bare.Seconds(), "bare-s")
+		b.ReportMetric(took.Seconds()/bare.Seconds(), "ratio")
+		b.ReportMetric(float64(best.Milliseconds()), "find-ms")
+	}
+}
