@@ -59,6 +59,8 @@ func (p *Policy) checkConsent(r *reporter, root place) {
 	switch at := root.key("consent"); {
 	case len(categories) > maxConsentCategories:
 		r.fault(root.key("purposes"), "purposes rest on %d categories of consent; use %d at most", len(categories), maxConsentCategories)
+	case slices.Contains(categories, ObjectionCategory):
+		r.fault(root.key("purposes"), "%q stands for objections in the consent ledger; call the category of consent otherwise", ObjectionCategory)
 	case p.Consent == nil && len(categories) > 0:
 		r.fault(root.key("purposes"), "purposes rest on consent: say under consent what holds where nobody has decided (undecided: take or refuse)")
 	case p.Consent != nil:

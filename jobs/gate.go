@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/facesoft/lapse/config"
@@ -17,8 +18,9 @@ import (
 type Gate struct {
 	consents   sinks.ConsentLedger
 	erasures   sinks.ErasureLedger
-	categories []string
+	categories []string            // of the policy, and that of objections
 	columns    map[string][]string // the subject columns, by dataset
+	objectable map[string]bool     // datasets that an objection stops
 
 	consentKeys, erasureKeys *SubjectKeys
 	decided                  *memory // by subject and category: when, and what
@@ -44,13 +46,15 @@ type GateKeys struct{ Consents, Erasures sinks.LedgerKey }
 // and lives no longer.
 func NewGate(ctx context.Context, p *config.Policy, consents sinks.ConsentLedger, erasures sinks.ErasureLedger, keys GateKeys) (*Gate, error) {
 	g := &Gate{
-		consents: consents, erasures: erasures, categories: p.ConsentCategories(), columns: map[string][]string{},
+		consents: consents, erasures: erasures, categories: append(slices.Clip(p.ConsentCategories()), config.ObjectionCategory),
+		columns: map[string][]string{}, objectable: map[string]bool{},
 		consentKeys: NewSubjectKeys(keys.Consents), erasureKeys: NewSubjectKeys(keys.Erasures),
 		decided: newMemory(), erased: newMemory(), ctx: ctx,
 	}
 	g.latest = make([]decision, len(g.categories))
 	for i := range p.Datasets {
-		g.columns[p.Datasets[i].Name] = p.Datasets[i].Subject
+		d := &p.Datasets[i]
+		g.columns[d.Name], g.objectable[d.Name] = d.Subject, p.Objectable(d)
 	}
 	return g, g.Learn(ctx)
 }
@@ -63,7 +67,8 @@ func (g *Gate) Admit(c *sinks.Candidate) bool {
 			return false
 		}
 	}
-	if len(g.categories) == 0 || g.decided.empty() && !says(c.Decisions) {
+	c.Objected = false
+	if g.decided.empty() && !says(c.Decisions) {
 		return true
 	}
 	strongest := true
@@ -77,7 +82,7 @@ func (g *Gate) Admit(c *sinks.Candidate) bool {
 		subject := g.consentKeys.Of(column, c.Identifiers[i])
 		for n := range g.categories {
 			known := g.decision(subject, n)
-			if own.what = c.Decisions[n]; strongest && own.what != sinks.Undecided && own.after(known) {
+			if own.what = said(c.Decisions, n); strongest && own.what != sinks.Undecided && own.after(known) {
 				g.enter(subject, n, own)
 				known = own
 			}
@@ -86,6 +91,9 @@ func (g *Gate) Admit(c *sinks.Candidate) bool {
 			}
 		}
 		strongest = false
+	}
+	if c.Objected = g.objectable[c.Dataset] && latest[len(latest)-1].what == sinks.Denied; c.Objected {
+		return false
 	}
 	for n := range c.Decisions {
 		own.what = c.Decisions[n]
@@ -104,6 +112,14 @@ func says(decisions []sinks.Decision) bool {
 		}
 	}
 	return false
+}
+
+// said returns what a record says about a category; it says nothing about objections.
+func said(decisions []sinks.Decision, n int) sinks.Decision {
+	if n < len(decisions) {
+		return decisions[n]
+	}
+	return sinks.Undecided
 }
 
 // decision is what somebody has decided about a category, and when (milliseconds of
@@ -245,7 +261,7 @@ func (g *Gate) Learn(ctx context.Context) error {
 		}
 		g.erased.recorded(e.RecordedAt)
 	})
-	if err != nil || len(g.categories) == 0 || time.Since(g.learned) < learnEvery {
+	if err != nil || time.Since(g.learned) < learnEvery {
 		return err
 	}
 	g.learned = time.Now()

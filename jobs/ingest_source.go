@@ -253,6 +253,7 @@ var refusals = map[decode.Reason]sinks.Count{
 	decode.ExcludedRegion: sinks.CountRefusedRegion,
 	decode.Erased:         sinks.CountRefusedErased,
 	decode.PastWindow:     sinks.CountRefusedLate,
+	decode.Objected:       sinks.CountRefusedObject,
 }
 
 // setAside puts a record that cannot be read into the quarantine's block.

@@ -125,6 +125,7 @@ const (
 	JobPolicy    JobKind = "policy"   // the policy that a service carries out
 	JobRequest   JobKind = "request"  // the register of data subjects' requests
 	JobSubject   JobKind = "subject"  // what accepted requests ask for
+	JobRectify   JobKind = "rectify"  // putting right what is held of people
 	JobSweep     JobKind = "sweep"    // erasing again what came back
 )
 
@@ -166,6 +167,7 @@ const (
 	ActionCancelRequest  Action = "cancel_request"
 	ActionAnswerRequest  Action = "answer_request" // everything that it takes is done
 	ActionEnterErasure   Action = "enter_erasure"  // in the erasure ledger, before anything is deleted
+	ActionRectifyRows    Action = "rectify_rows"   // give rows of a person the right values
 	ActionDeleteExport   Action = "delete_export"  // the copy that was made for a person
 	ActionErasePeople    Action = "erase_people"   // delete the rows of erased people from one partition, or a whole table
 )
@@ -236,6 +238,7 @@ const (
 	CountRefusedRegion  Count = "refused_excluded_region"
 	CountRefusedErased  Count = "refused_erased"
 	CountRefusedLate    Count = "refused_past_window"
+	CountRefusedObject  Count = "refused_objection"
 
 	CountBefore      Count = "rows_before"
 	CountAfter       Count = "rows_after"
@@ -259,7 +262,7 @@ const (
 
 // RefusalCounts are the counts of what was refused, by reason.
 var RefusalCounts = []Count{
-	CountRefusedPurpose, CountRefusedConsent, CountRefusedAge, CountRefusedRegion, CountRefusedErased, CountRefusedLate,
+	CountRefusedPurpose, CountRefusedConsent, CountRefusedAge, CountRefusedRegion, CountRefusedErased, CountRefusedLate, CountRefusedObject,
 }
 
 // ErrorClass says what kind of failure an outcome met, without its text.

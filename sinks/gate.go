@@ -29,6 +29,9 @@ type Candidate struct {
 	// Policy.ConsentCategories. Admit may change them, for example because the person
 	// has decided otherwise later.
 	Decisions []Decision
+	// Objected is set by Admit if it refuses the record because the person has objected
+	// to its processing.
+	Objected bool
 }
 
 // Gate looks at every record before it is stored, by what is known of the person:

@@ -24,6 +24,11 @@ type Hold struct {
 	ReleasedAt     time.Time `json:"released_at,omitzero"`
 }
 
+// RestrictionReason begins the reason of a hold that a person's request for restriction
+// has placed (Article 18 GDPR); the request's id follows. What is restricted is kept as
+// under any other hold, and is no more used to train models.
+const RestrictionReason = "restriction "
+
 // InForce reports whether the hold has neither ended nor been released at a time.
 func (h *Hold) InForce(at time.Time) bool {
 	return h.ReleasedAt.IsZero() && (h.Until.IsZero() || at.Before(h.Until))

@@ -175,3 +175,14 @@ type TrainingErasure interface {
 	// TrainingItemsOf counts the items of people that are in the register, by person.
 	TrainingItemsOf(ctx context.Context, people []Person) (map[ID]uint64, error)
 }
+
+// Rectification puts right what is held of people (Article 16 GDPR). Values travel
+// beside the text of statements. Rows under a legal hold stay as they are.
+type Rectification interface {
+	// CountUnrectified counts the rows of a person in which a column has another value
+	// than it should have; rows without a value in it do not count.
+	CountUnrectified(ctx context.Context, dataset string, person Person, values map[string]string, asOf time.Time) (uint64, error)
+	// RectifyRows gives those the right value, and returns how many there were and are
+	// left.
+	RectifyRows(ctx context.Context, dataset string, person Person, values map[string]string, asOf time.Time) (rows, left uint64, err error)
+}

@@ -11,13 +11,16 @@ type TrainingState string
 // The states.
 const (
 	TrainingActive TrainingState = "active" // may be trained on
-	TrainingDue    TrainingState = "due"    // may not; the next purge marks it
-	TrainingMarked TrainingState = "marked" // hidden; deleted when the grace has passed
-	TrainingPurged TrainingState = "purged" // only a tombstone is left
+	// TrainingRestricted may not: somebody to be seen has asked that what is held of them
+	// is kept and not used (Article 18 GDPR).
+	TrainingRestricted TrainingState = "restricted"
+	TrainingDue        TrainingState = "due"    // may not; the next purge marks it
+	TrainingMarked     TrainingState = "marked" // hidden; deleted when the grace has passed
+	TrainingPurged     TrainingState = "purged" // only a tombstone is left
 )
 
 // TrainingStates are all states.
-var TrainingStates = []TrainingState{TrainingActive, TrainingDue, TrainingMarked, TrainingPurged}
+var TrainingStates = []TrainingState{TrainingActive, TrainingRestricted, TrainingDue, TrainingMarked, TrainingPurged}
 
 // TrainingEntry is an item as people are shown it. Of a purged one there are only the
 // first fields, up to Rule, its times and sizes.

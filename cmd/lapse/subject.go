@@ -28,7 +28,9 @@ forgotten when the request is answered; what became of it stays.`,
   lapse subject list --overdue
   lapse subject extend 5f0c… --reason "many systems"`,
 	}
-	c.AddCommand(a.subjectCopyCommand(sinks.RightAccess), a.subjectCopyCommand(sinks.RightPortability), a.subjectEraseCommand(), a.subjectListCommand(), a.subjectShowCommand(), a.subjectReceiptCommand(),
+	c.AddCommand(a.subjectCopyCommand(sinks.RightAccess), a.subjectCopyCommand(sinks.RightPortability), a.subjectEraseCommand(), a.subjectRectifyCommand(),
+		a.subjectRestrictCommand(), a.subjectUnrestrictCommand(), a.subjectDecideForCommand(sinks.RightObjection), a.subjectDecideForCommand(sinks.RightWithdrawal),
+		a.subjectExplainCommand(), a.subjectListCommand(), a.subjectShowCommand(), a.subjectReceiptCommand(),
 		a.subjectDecisionCommand(sinks.RequestAccepted), a.subjectDecisionCommand(sinks.RequestRefused),
 		a.subjectDecisionCommand(sinks.RequestExtended), a.subjectDecisionCommand(sinks.RequestCancelled))
 	return c

@@ -205,7 +205,7 @@ func (a *app) takeNotes(ctx context.Context, i *installation, write func(io.Writ
 	if err := os.Rename(f.Name(), path); err != nil {
 		return n, fmt.Errorf("take notes: %w", err)
 	}
-	if err := i.openLog(ctx); err != nil {
+	if err := i.openLogOnce(ctx); err != nil {
 		return n, err
 	}
 	job, err := i.ingest(ctx, []string{path}, nil)

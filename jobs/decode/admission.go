@@ -82,6 +82,9 @@ func (a *admission) admit(d *Decoder, t *table, at time.Time) (consents, Reason)
 		a.decisions[i] = choice(&d.fields, slots)
 	}
 	if a.gate != nil && !a.gate.Admit(a.describe(d, t, at)) {
+		if a.candidate.Objected {
+			return 0, Objected
+		}
 		return 0, Erased
 	}
 	given := a.given()

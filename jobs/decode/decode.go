@@ -37,6 +37,7 @@ const (
 	UnderAge       Reason = "under_age"       // it is about somebody who is too young
 	ExcludedRegion Reason = "excluded_region" // it is about somebody in a country whose people's records are refused
 	Erased         Reason = "erased"          // the person was erased
+	Objected       Reason = "objected"        // the person has objected, and all purposes of its dataset rest on legitimate interests
 	PastWindow     Reason = "past_window"     // its day is past its window, and the dataset takes none of those
 
 	batchBody Reason = "batch" // it holds records and is none itself
@@ -46,7 +47,7 @@ const (
 // opposed to not being readable.
 func (r Reason) Refused() bool {
 	switch r {
-	case NoPurpose, NoConsent, UnderAge, ExcludedRegion, Erased, PastWindow:
+	case NoPurpose, NoConsent, UnderAge, ExcludedRegion, Erased, Objected, PastWindow:
 		return true
 	}
 	return false
@@ -54,7 +55,7 @@ func (r Reason) Refused() bool {
 
 // Revocable reports whether r follows from what somebody has decided, so that the
 // same record may have been taken before.
-func (r Reason) Revocable() bool { return r == NoConsent || r == Erased }
+func (r Reason) Revocable() bool { return r == NoConsent || r == Erased || r == Objected }
 
 // FutureTolerance is how far a record's time may lie ahead of the time of
 // reading, for clocks that are a little off.

@@ -22,11 +22,13 @@ type judging struct {
 	Control  string
 	Children *config.ChildRule
 	Rules    []string
-	cutoffs  sinks.TrainingCutoffs
+	// Restriction begins the reasons of holds on those who have asked for restriction.
+	Restriction string
+	cutoffs     sinks.TrainingCutoffs
 }
 
 func (s *Store) judging(cutoffs sinks.TrainingCutoffs) *judging {
-	j := &judging{Control: s.db.Control, cutoffs: cutoffs}
+	j := &judging{Control: s.db.Control, Restriction: sinks.RestrictionReason, cutoffs: cutoffs}
 	if s.policy.Training != nil {
 		j.Children = s.policy.Training.Children
 	}
