@@ -55,7 +55,8 @@ bench-collect: ## Measure the collector: 50-event batches over 32 connections, e
 .PHONY: bench-purge
 bench-purge: engine ## Purge 100,000 objects from an S3 server, beside a client that only deletes them
 	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
-	LAPSE_BENCH_OBJECTS=$${LAPSE_BENCH_OBJECTS:-100000} go test -run '^$$' -bench Purge -benchtime 1x -timeout 60m ./jobs
+	LAPSE_BENCH_OBJECTS=$${LAPSE_BENCH_OBJECTS:-100000} go test -run '^$$' -bench '^BenchmarkPurge$$' -benchtime 1x -timeout 60m ./jobs && \
+	go test -run '^$$' -bench PlanPurge -benchtime 3x ./jobs
 
 .PHONY: bench-erase
 bench-erase: engine ## Erase 1,000 people from 50 million events, beside one bare ALTER … DELETE
