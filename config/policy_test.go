@@ -96,6 +96,12 @@ func TestFaultsNamePlaceFieldAndCure(t *testing.T) {
 		"two of a name":                 {"- name: enquiries\n", "- name: accounts\n", `"accounts" is there twice`},
 		"an inactivity nobody sees":     {"keep: P13M", "keep: P3M", "last_activity looks back P12M, but events keeps its records for P3M only"},
 		"bounds that do not ascend":     {"bands: [200, 300, 400, 500]", "bands: [200, 300, 250]", "the bounds of bands must ascend"},
+		"coding with one bound":         {"bands: [200, 300, 400, 500]", "coded: [200]", "coded takes two bounds that ascend"},
+		"coding that descends":          {"bands: [200, 300, 400, 500]", "coded: [200, 100]", "coded takes two bounds that ascend"},
+		"an empty constant":             {"{bands: [200, 300, 400, 500]}", `{constant: ""}`, `"constant" takes a text of at most 64 bytes`},
+		"a constant without its text":   {"{bands: [200, 300, 400, 500]}", "constant", `"constant" takes a text of at most 64 bytes`},
+		"a constant for a time":         {"levels: [hour, day]", "levels: [hour, {constant: some time}]", `"constant" does not apply to DateTime64(3)`},
+		"a week of a text":              {"{bands: [200, 300, 400, 500]}", "week", `"week" does not apply to`},
 		"a bound that is no number":     {"bands: [200, 300, 400, 500]", "bands: [ok]", `"ok" is not a whole number`},
 		"no YAML":                       {"lapse: 1", "lapse: [1", "policy.yaml:"},
 	} {

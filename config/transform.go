@@ -11,10 +11,12 @@ import (
 )
 
 // Transform is one level of a generalisation hierarchy. In a policy it is a word
-// (hour, url_path, any, …) or a word with numbers ({bands: [0, 10, 100]}).
+// (hour, url_path, any, …), a word with numbers ({bands: [0, 10, 100]}) or with a text
+// ({constant: withheld}).
 type Transform struct {
 	Name    TransformName
 	Numbers []int64
+	Text    string `json:",omitempty"` // that a constant puts in the place of every value
 
 	// Hierarchy and Level say which level it is of which hierarchy, where the column
 	// has one.
@@ -29,8 +31,11 @@ type TransformName string
 const (
 	Keep         TransformName = "keep"          // the value as it is
 	Any          TransformName = "any"           // "*": every value alike
+	Constant     TransformName = "constant"      // {constant: withheld}: that text for every value
 	Hour         TransformName = "hour"          // start of the hour, UTC
 	ToDay        TransformName = "day"           // start of the day, UTC
+	Week         TransformName = "week"          // Monday of the week, UTC
+	Month        TransformName = "month"         // first day of the month, UTC
 	URLPath      TransformName = "url_path"      // path without scheme, host, query and fragment
 	URLRoute     TransformName = "url_route"     // the path with numbers and long tokens replaced by ":id"
 	URLSection   TransformName = "url_section"   // first segment of the path
@@ -38,21 +43,29 @@ const (
 	Major        TransformName = "major"         // what stands before the first dot of a version
 	BeforeHyphen TransformName = "before_hyphen" // "en-GB" becomes "en"
 	Bands        TransformName = "bands"         // {bands: [0, 10, 100]}: "<0", "0-9", "10-99", "100+"
+	Coded        TransformName = "coded"         // {coded: [18, 90]}: bottom and top coding: "<18", 18 to 89 as they are, "90+"
 	IPPrefix     TransformName = "ip_prefix"     // {ip_prefix: [24, 48]}: network of an IPv4 and an IPv6 address
 	ByHierarchy  TransformName = "hierarchy"     // a level of the column's hierarchy; a policy names it there
 )
+
+// longestConstant bounds the text of a constant, in bytes.
+const longestConstant = 64
 
 // transformRule says what a transform takes.
 type transformRule struct {
 	kinds   []Kind
 	numbers bool
+	text    bool
 }
 
 var transformRules = map[TransformName]transformRule{
 	Keep:         {kinds: []Kind{Text, Bool, Integer, Day}},
 	Any:          {kinds: []Kind{Text, Bool, Integer, Float, Day}}, // a time stays within its partition
+	Constant:     {kinds: []Kind{Text, Bool, Integer, Float, Day}, text: true},
 	Hour:         {kinds: []Kind{Time}},
 	ToDay:        {kinds: []Kind{Time}},
+	Week:         {kinds: []Kind{Time, Day}},
+	Month:        {kinds: []Kind{Time, Day}},
 	URLPath:      {kinds: []Kind{Text}},
 	URLRoute:     {kinds: []Kind{Text}},
 	URLSection:   {kinds: []Kind{Text}},
@@ -60,6 +73,7 @@ var transformRules = map[TransformName]transformRule{
 	Major:        {kinds: []Kind{Text}},
 	BeforeHyphen: {kinds: []Kind{Text}},
 	Bands:        {kinds: []Kind{Integer, Float}, numbers: true},
+	Coded:        {kinds: []Kind{Integer}, numbers: true},
 	IPPrefix:     {kinds: []Kind{Text}, numbers: true},
 }
 
@@ -81,6 +95,11 @@ func (t *Transform) UnmarshalYAML(node ast.Node) error {
 
 func (t *Transform) unmarshalMapping(value *ast.MappingValueNode) error {
 	t.Name = TransformName(value.Key.GetToken().Value)
+	if transformRules[t.Name].text {
+		var err error
+		t.Text, err = scalarText(value.Value)
+		return err
+	}
 	sequence, ok := value.Value.(*ast.SequenceNode)
 	if !ok {
 		return &nodeError{value, fmt.Sprintf("want a list of numbers after %q", t.Name)}
@@ -108,6 +127,10 @@ func (t Transform) problem(from Type) string {
 		return fmt.Sprintf("%q does not apply to %s", t.Name, from)
 	case rule.numbers != (len(t.Numbers) > 0):
 		return fmt.Sprintf("%q takes %s", t.Name, map[bool]string{true: "a list of numbers", false: "no numbers"}[rule.numbers])
+	case rule.text && (t.Text == "" || len(t.Text) > longestConstant):
+		return fmt.Sprintf("%q takes a text of at most %d bytes, as {%s: withheld}", t.Name, longestConstant, t.Name)
+	case t.Name == Coded && (len(t.Numbers) != 2 || t.Numbers[0] >= t.Numbers[1]):
+		return "coded takes two bounds that ascend: what is below the first and what is from the second on is not told apart"
 	case t.Name == Bands && !slices.IsSorted(t.Numbers):
 		return "the bounds of bands must ascend"
 	case t.Name == IPPrefix && !(len(t.Numbers) == 2 && between(t.Numbers[0], 0, 24) && between(t.Numbers[1], 0, 48)):
@@ -145,6 +168,9 @@ func (t Transform) String() string {
 	if t.Hierarchy != nil {
 		return fmt.Sprintf("level %d of %s", t.Level, t.Hierarchy)
 	}
+	if t.Text != "" {
+		return fmt.Sprintf("%s %q", t.Name, t.Text)
+	}
 	if len(t.Numbers) == 0 {
 		return string(t.Name)
 	}
@@ -153,23 +179,30 @@ func (t Transform) String() string {
 
 // MarshalYAML writes the form that UnmarshalYAML reads.
 func (t Transform) MarshalYAML() (any, error) {
+	if t.Text != "" {
+		return map[string]string{string(t.Name): t.Text}, nil
+	}
 	if len(t.Numbers) == 0 {
 		return string(t.Name), nil
 	}
 	return map[string][]int64{string(t.Name): t.Numbers}, nil
 }
 
-// JSONSchema describes both forms.
+// JSONSchema describes the forms.
 func (Transform) JSONSchema() *jsonschema.Schema {
 	words := &jsonschema.Schema{Type: "string"}
 	forms := []*jsonschema.Schema{words}
 	for _, n := range transformNames() {
-		if !transformRules[TransformName(n)].numbers {
+		takes := &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "integer"}}
+		switch rule := transformRules[TransformName(n)]; {
+		case rule.text:
+			takes = &jsonschema.Schema{Type: "string"}
+		case !rule.numbers:
 			words.Enum = append(words.Enum, n)
 			continue
 		}
 		properties := jsonschema.NewProperties()
-		properties.Set(n, &jsonschema.Schema{Type: "array", Items: &jsonschema.Schema{Type: "integer"}})
+		properties.Set(n, takes)
 		forms = append(forms, &jsonschema.Schema{Type: "object", Properties: properties, Required: []string{n}, AdditionalProperties: jsonschema.FalseSchema})
 	}
 	return &jsonschema.Schema{OneOf: forms, Description: "one level of a generalisation hierarchy"}

@@ -219,6 +219,12 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 		return fmt.Sprintf("toStartOfHour(toDateTime(%s, 'UTC'))", c)
 	case config.ToDay:
 		return fmt.Sprintf("toStartOfDay(toDateTime(%s, 'UTC'))", c)
+	case config.Week:
+		return startOf("toMonday", c, from.Type)
+	case config.Month:
+		return startOf("toStartOfMonth", c, from.Type)
+	case config.Constant:
+		return literal(t.Text)
 	case config.URLPath:
 		return path
 	case config.URLRoute:
@@ -233,6 +239,8 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 		return fmt.Sprintf("splitByChar('-', replaceAll(toString(%s), '_', '-'))[1]", c)
 	case config.Bands:
 		return bands(t.Numbers, c)
+	case config.Coded:
+		return fmt.Sprintf("multiIf(isNull(%[1]s), '', %[1]s < %[2]d, '<%[2]d', %[1]s >= %[3]d, '%[3]d+', toString(%[1]s))", c, t.Numbers[0], t.Numbers[1])
 	case config.ByHierarchy:
 		return hierarchyLevel(published, level, fmt.Sprintf("ifNull(toString(%s), '')", c))
 	case config.IPPrefix:
@@ -243,6 +251,15 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 		return fmt.Sprintf("toString(%s)", c)
 	}
 	return c
+}
+
+// startOf compiles the first day of a period, which a function gives: as a time for times,
+// as text for days.
+func startOf(function, c string, from config.Type) string {
+	if from.Kind() == config.Day {
+		return fmt.Sprintf("toString(%s(%s))", function, c)
+	}
+	return fmt.Sprintf("toDateTime(%s(toDate(%s, 'UTC')), 'UTC')", function, c)
 }
 
 // variableSegment matches a segment of a path that stands for one thing among
