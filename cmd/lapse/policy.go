@@ -48,6 +48,8 @@ func (a *app) policyCommand() *cobra.Command {
 			},
 		},
 		a.policyTuneCommand(),
+		a.policyDictionaryCommand(),
+		a.policyGrantsCommand(),
 		&cobra.Command{
 			Use:   "schema",
 			Short: "Print the JSON Schema of the policy file, for editors",
