@@ -51,8 +51,11 @@ func (w *world) terminated(after time.Duration, args ...string) int {
 	if err := c.Start(); err != nil {
 		w.t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = c.Wait() // its state says how
+		close(ended)
+	}()
 	select {
 	case <-ended:
 	case <-time.After(after):
@@ -89,8 +92,11 @@ func TestSignalEndsARunThatWaits(t *testing.T) {
 	if err := c.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- c.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = c.Wait() // its state says how
+		close(ended)
+	}()
 	time.Sleep(500 * time.Millisecond) // it waits for the lock, and would go on
 	_ = c.Process.Signal(syscall.SIGTERM)
 	select {
