@@ -79,7 +79,9 @@ func TestReconciliationFindsWhatDiffersAndDeletesOnlyWhatNobodyRegistered(t *tes
 	late := item("later", incomplete)
 	late.At = day(6)
 	h.note(t, late)
-	sinktest.Fill(t, b, "a/stray")
+	if err := b.Put(t.Context(), "a/stray", strings.NewReader("of another size: the server tells times to the second")); err != nil {
+		t.Fatal(err)
+	}
 	if report, _ = h.reconcile(t, day(7), false); report.Steps != 3 || report.Result != sinks.ResultDone {
 		t.Errorf("%s after %d steps, want the comparison and two strays", report.Result, report.Steps)
 	}
