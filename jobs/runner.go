@@ -30,8 +30,10 @@ type Runner struct {
 	// It needs Lease.
 	NoWait  bool
 	History sinks.RunHistory
-	Actor   sinks.Actor
-	Program string // version, for the run history
+	// Activations remembers which versions of the policy were carried out. It may be nil.
+	Activations sinks.PolicyActivations
+	Actor       sinks.Actor
+	Program     string // version, for the run history
 	// Approved restricts a run to the steps of a plan that somebody has looked at, as
 	// long as their rows have not changed by more than Tolerance (a share). It may be
 	// nil.
@@ -100,7 +102,9 @@ func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (*Report, err
 	if err != nil {
 		return nil, err
 	}
-	err = n.work(ctx, interrupted)
+	if err = n.activate(ctx); err == nil {
+		err = n.work(ctx, interrupted)
+	}
 	return n.report, errors.Join(err, n.end(context.WithoutCancel(ctx), err))
 }
 
@@ -168,6 +172,25 @@ func (n *run) begin(ctx context.Context) ([]Step, error) {
 	return steps, n.append(ctx, entries...)
 }
 
+// activate notes, once, that a version of the policy is carried out (C17).
+func (n *run) activate(ctx context.Context) error {
+	if n.Activations == nil || !InEffect(n.Policy, n.asOf) {
+		return nil
+	}
+	ref := PolicyRef(n.Policy)
+	known, err := n.Activations.Activated(ctx, ref)
+	if err != nil || known {
+		return err
+	}
+	intent := n.stamp(&sinks.Entry{Action: sinks.ActionActivatePolicy, Step: sinks.HashID(string(sinks.ActionActivatePolicy), ref.Hash.String())}, sinks.Intent)
+	outcome := *intent
+	outcome.Phase, outcome.Result = sinks.Outcome, sinks.ResultDone
+	if err := n.append(ctx, intent, &outcome); err != nil {
+		return err
+	}
+	return n.Activations.RecordActivation(ctx, ref, n.report.Started)
+}
+
 // openIntents returns the intents of this kind of job without an outcome, oldest
 // first. It reads back to the beginning of the last run that ended, because that
 // one had taken up whatever was open then.
@@ -214,6 +237,9 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 			return err
 		}
 		n.report.Left = due - len(planned)
+	}
+	if kind := n.job.Kind(); kind == sinks.JobAnonymise || kind == sinks.JobPurge {
+		AwaitEffect(n.Policy, n.asOf, planned)
 	}
 	steps := n.ready(interrupted, planned)
 	n.report.Outcomes = make([]Outcome, 0, len(steps))

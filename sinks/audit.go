@@ -157,6 +157,7 @@ const (
 	ActionAdoptPolicy    Action = "adopt_policy"     // carry out another version of the policy from now on
 	ActionReconcile      Action = "reconcile"        // compare a bucket with the training register, and note what nothing accounts for
 	ActionPurgeStray     Action = "purge_stray"      // delete an object that the training register does not know
+	ActionActivatePolicy Action = "activate_policy"  // a version of the policy is carried out for the first time
 
 	// Of requests Item is the request's id.
 	ActionReceiveRequest Action = "receive_request"
@@ -263,6 +264,13 @@ const (
 // RefusalCounts are the counts of what was refused, by reason.
 var RefusalCounts = []Count{
 	CountRefusedPurpose, CountRefusedConsent, CountRefusedAge, CountRefusedRegion, CountRefusedErased, CountRefusedLate, CountRefusedObject,
+}
+
+// PolicyActivations remembers which versions of the policy have been carried out.
+// Recording the same again has no effect.
+type PolicyActivations interface {
+	Activated(ctx context.Context, p PolicyRef) (bool, error)
+	RecordActivation(ctx context.Context, p PolicyRef, at time.Time) error
 }
 
 // ErrorClass says what kind of failure an outcome met, without its text.

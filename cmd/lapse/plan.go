@@ -56,6 +56,7 @@ func (a *app) plan(ctx context.Context, at, file string, sql bool) error {
 		}
 		steps = append(steps, more...)
 	}
+	jobs.AwaitEffect(i.policy, asOf, steps)
 	if sql {
 		return a.printSQL(i, steps)
 	}

@@ -50,6 +50,7 @@ func (a *app) policyCommand() *cobra.Command {
 		a.policyTuneCommand(),
 		a.policyDictionaryCommand(),
 		a.policyGrantsCommand(),
+		a.policyDiffCommand(),
 		&cobra.Command{
 			Use:   "schema",
 			Short: "Print the JSON Schema of the policy file, for editors",

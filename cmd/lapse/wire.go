@@ -229,7 +229,7 @@ func (i *installation) Close() error {
 // runner returns the runner for this installation's jobs.
 func (i *installation) runner(actor sinks.Actor, observe func(jobs.Event)) *jobs.Runner {
 	return &jobs.Runner{
-		Policy: i.policy, Log: i.log, Copy: i.copier, Locks: i.locks, Lease: i.locks, History: i.store, KeepRuns: i.settings.History.Keep,
+		Policy: i.policy, Log: i.log, Copy: i.copier, Locks: i.locks, Lease: i.locks, History: i.store, KeepRuns: i.settings.History.Keep, Activations: i.store,
 		Actor: actor, Program: version(), Observe: observe,
 	}
 }

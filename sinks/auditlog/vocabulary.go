@@ -18,7 +18,7 @@ var vocabularies = map[reflect.Type][]string{
 	reflect.TypeFor[sinks.Action](): words(sinks.ActionRun, sinks.ActionIngestSource,
 		sinks.ActionAnonymise, sinks.ActionErasePartition, sinks.ActionEraseSubjects,
 		sinks.ActionPurgeItem, sinks.ActionForgetItems, sinks.ActionDestroyKey, sinks.ActionRotateKey,
-		sinks.ActionRecordConsent, sinks.ActionWithdraw, sinks.ActionDisposeSource, sinks.ActionMarkItems, sinks.ActionRestoreItem, sinks.ActionPlaceHold, sinks.ActionReleaseHold, sinks.ActionReplaySource, sinks.ActionDropRecords, sinks.ActionAdoptPolicy, sinks.ActionReconcile, sinks.ActionPurgeStray, sinks.ActionReceiveRequest, sinks.ActionAwaitIdentity, sinks.ActionAcceptRequest, sinks.ActionRefuseRequest, sinks.ActionExtendRequest, sinks.ActionCancelRequest, sinks.ActionAnswerRequest, sinks.ActionEnterErasure, sinks.ActionErasePeople, sinks.ActionDeleteExport, sinks.ActionRectifyRows,
+		sinks.ActionRecordConsent, sinks.ActionWithdraw, sinks.ActionDisposeSource, sinks.ActionMarkItems, sinks.ActionRestoreItem, sinks.ActionPlaceHold, sinks.ActionReleaseHold, sinks.ActionReplaySource, sinks.ActionDropRecords, sinks.ActionAdoptPolicy, sinks.ActionReconcile, sinks.ActionPurgeStray, sinks.ActionReceiveRequest, sinks.ActionAwaitIdentity, sinks.ActionAcceptRequest, sinks.ActionRefuseRequest, sinks.ActionExtendRequest, sinks.ActionCancelRequest, sinks.ActionAnswerRequest, sinks.ActionEnterErasure, sinks.ActionErasePeople, sinks.ActionDeleteExport, sinks.ActionRectifyRows, sinks.ActionActivatePolicy,
 		sinks.ActionCloseYear, sinks.ActionOpenYear),
 	reflect.TypeFor[sinks.Result](): words(sinks.ResultDone, sinks.ResultUnchanged,
 		sinks.ResultPartial, sinks.ResultFailed, sinks.ResultAbandoned),

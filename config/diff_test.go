@@ -1,0 +1,46 @@
+package config_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/facesoft/lapse/config"
+)
+
+func TestDiffSaysInWordsWhatChangesForWhom(t *testing.T) {
+	t.Parallel()
+	before, err := config.ParsePolicy("before.yaml", config.Facesoft)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if same := config.Diff(before, before); len(same) > 0 {
+		t.Errorf("a policy differs from itself: %v", same)
+	}
+	for _, c := range []struct{ old, new, want string }{
+		{"keep: P13M", "keep: P12M", "events kept shorter: from event time: P12M, and not P13M"},
+		{"keep: P13M", "keep: P26M", "events kept longer: from event time: P26M, and not P13M"},
+		{"keep: P14D", "keep: P7D", "quarantine kept shorter: unreadable records: P7D, and not P14D"},
+		{"keep: P5Y", "keep: P6Y", "training kept longer: from uploaded: P6Y, and not P5Y"},
+		{"      k: 10\n", "      k: 5\n", "events more is done with it: published classes hold at least 5 people, and not 10"},
+		{"allowed: [EEA]", "allowed: [EEA, UK]", "regions more is done with it: data may lie in UK"},
+		{"working_days: 10", "within: P1M", "requests changed: are answered within P1M, and not 10 working days"},
+		{"  - {id: buyers, clause: C11, description: \"the prospective buyer of, or investor in, our business or assets\"}\n", "",
+			"recipients less is done with it: data may be disclosed to buyers no more"},
+		{"    purposes: [security, internal_operations]\n", "    purposes: [security]\n", "requests less is done with it: is used for internal_operations no more"},
+	} {
+		raw := bytes.Replace(config.Facesoft, []byte(c.old), []byte(c.new), 1)
+		after, err := config.ParsePolicy("after.yaml", raw)
+		if err != nil {
+			t.Fatalf("%s: %v", c.new, err)
+		}
+		var words []string
+		for _, change := range config.Diff(before, after) {
+			words = append(words, fmt.Sprintf("%s %s: %s", change.Concerns, change.Effect, change.Words))
+		}
+		if !strings.Contains(strings.Join(words, "\n"), c.want) {
+			t.Errorf("%q for %q: %q", c.new, c.old, words)
+		}
+	}
+}

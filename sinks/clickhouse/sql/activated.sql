@@ -1,0 +1,1 @@
+SELECT count() FROM {{name .Control "activations"}} WHERE policy_hash = {hash:String}
