@@ -1,21 +1,19 @@
-package config_test
+package config
 
 import (
 	"bytes"
 	"fmt"
 	"strings"
 	"testing"
-
-	"github.com/facesoft/lapse/config"
 )
 
 func TestDiffSaysInWordsWhatChangesForWhom(t *testing.T) {
 	t.Parallel()
-	before, err := config.ParsePolicy("before.yaml", config.Facesoft)
+	before, err := ParsePolicy("before.yaml", Facesoft)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if same := config.Diff(before, before); len(same) > 0 {
+	if same := Diff(before, before); len(same) > 0 {
 		t.Errorf("a policy differs from itself: %v", same)
 	}
 	for _, c := range []struct{ old, new, want string }{
@@ -30,13 +28,13 @@ func TestDiffSaysInWordsWhatChangesForWhom(t *testing.T) {
 			"recipients less is done with it: data may be disclosed to buyers no more"},
 		{"    purposes: [security, internal_operations]\n", "    purposes: [security]\n", "requests less is done with it: is used for internal_operations no more"},
 	} {
-		raw := bytes.Replace(config.Facesoft, []byte(c.old), []byte(c.new), 1)
-		after, err := config.ParsePolicy("after.yaml", raw)
+		raw := bytes.Replace(Facesoft, []byte(c.old), []byte(c.new), 1)
+		after, err := ParsePolicy("after.yaml", raw)
 		if err != nil {
 			t.Fatalf("%s: %v", c.new, err)
 		}
 		var words []string
-		for _, change := range config.Diff(before, after) {
+		for _, change := range Diff(before, after) {
 			words = append(words, fmt.Sprintf("%s %s: %s", change.Concerns, change.Effect, change.Words))
 		}
 		if !strings.Contains(strings.Join(words, "\n"), c.want) {

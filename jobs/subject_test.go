@@ -148,6 +148,14 @@ func TestErasedPeopleAreGoneAndStayGone(t *testing.T) {
 	if n := s.count("SELECT count() FROM system.mutations WHERE database = '" + s.options.Databases.Telemetry + "' AND table = 'events'"); n != 1 {
 		t.Errorf("%d mutations of events", n)
 	}
+	if n := s.count("SELECT countIf(match(command, 'person|visitor')) FROM system.mutations WHERE startsWith(database, '" + strings.TrimSuffix(s.options.Databases.Control, "lapse") + "')"); n != 0 {
+		t.Errorf("%d mutations name somebody", n)
+	}
+	for _, table := range []string{"requests", "request_notes", "request_people", "erasures"} {
+		if n := s.count("SELECT countIf(match(toString(tuple(*)), 'person-[12]|visitor-[12]')) FROM {control}." + table); n != 0 {
+			t.Errorf("%s names somebody in %d rows", table, n)
+		}
+	}
 	// Late and repeated events are refused; what comes after a new sign-up is kept.
 	late := `{"type":"page","messageId":"late","userId":"person-1","timestamp":"2024-01-20T10:00:00Z"}
 {"type":"page","messageId":"anew","userId":"person-1","anonymousId":"visitor-new","timestamp":"2024-02-20T10:00:00Z"}

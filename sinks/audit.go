@@ -126,6 +126,7 @@ const (
 	JobRequest   JobKind = "request"  // the register of data subjects' requests
 	JobSubject   JobKind = "subject"  // what accepted requests ask for
 	JobRectify   JobKind = "rectify"  // putting right what is held of people
+	JobDisclose  JobKind = "disclose" // giving data to others
 	JobSweep     JobKind = "sweep"    // erasing again what came back
 )
 
@@ -169,6 +170,7 @@ const (
 	ActionAnswerRequest  Action = "answer_request" // everything that it takes is done
 	ActionEnterErasure   Action = "enter_erasure"  // in the erasure ledger, before anything is deleted
 	ActionRectifyRows    Action = "rectify_rows"   // give rows of a person the right values
+	ActionDisclose       Action = "disclose"       // give data to a class of recipients; Item is the disclosure's id
 	ActionDeleteExport   Action = "delete_export"  // the copy that was made for a person
 	ActionErasePeople    Action = "erase_people"   // delete the rows of erased people from one partition, or a whole table
 )

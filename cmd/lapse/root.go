@@ -82,7 +82,7 @@ Exit codes:
 	root.AddCommand(
 		a.initCommand(), a.runCommand(), a.serveCommand(), a.planCommand(), a.statusCommand(), a.runsCommand(), a.doctorCommand(), a.reportCommand(), a.queryCommand(), a.holdCommand(),
 		a.auditCommand(), a.policyCommand(), a.consentCommand(), a.demoCommand(), a.engineCommand(), a.versionCommand(),
-		a.trainingCommand(), a.quarantineCommand(), a.subjectCommand(),
+		a.trainingCommand(), a.quarantineCommand(), a.subjectCommand(), a.exportCommand(), a.disclosuresCommand(),
 	)
 	return root
 }

@@ -1,0 +1,3 @@
+SELECT disclosure, dataset, personal, recipient, region, safeguard, reason, disclosed_by, rows, from_at, to_at, disclosed_at, policy_hash
+FROM {{name .Control "disclosures"}} FINAL
+ORDER BY disclosed_at DESC, disclosure
