@@ -123,9 +123,10 @@ changes nothing. Afterwards files are kept, moved or deleted as the policy says
 		}),
 		f.approvedFlags(&cobra.Command{
 			Use:   "all [PATH...]",
-			Short: "Run ingest (of files, of the settings' inputs, of what was collected), anonymise and purge",
-			Long: `Runs ingest, anonymise and purge, one after the other. With --plan or --dataset,
-anonymise and purge alone: input files belong to no dataset until they are read.`,
+			Short: "Run ingest (of files, of the settings' inputs, of what was collected), subject, anonymise and purge",
+			Long: `Runs ingest, subject (the requests of data subjects), anonymise and purge, one after
+the other. With --plan or --dataset, anonymise and purge alone: input files belong to
+no dataset until they are read, and people to all of them.`,
 			Example: "  lapse run all\n  lapse run all --timeout 2h --output json\n  lapse run all --plan plan.json",
 			RunE:    func(c *cobra.Command, args []string) error { return a.runAll(c.Context(), f, args) },
 		}),

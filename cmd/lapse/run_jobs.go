@@ -37,11 +37,11 @@ func (a *app) runNamed(ctx context.Context, f runFlags, first sinks.JobKind, arg
 
 // runAll runs all jobs; those that read input only if there is any.
 func (a *app) runAll(ctx context.Context, f runFlags, paths []string) error {
-	kinds := []sinks.JobKind{sinks.JobSubject, sinks.JobAnonymise, sinks.JobPurge}
+	kinds := []sinks.JobKind{sinks.JobAnonymise, sinks.JobPurge}
 	switch {
 	case f.plan == "" && len(f.datasets) == 0:
 		f.all = true
-		kinds = append(kinds, sinks.JobIngest)
+		kinds = append(kinds, sinks.JobIngest, sinks.JobSubject)
 	case len(paths) > 0:
 		return usageError{errors.New("--plan and --dataset leave ingest out, so that there is nothing to do with paths")}
 	}
