@@ -41,28 +41,20 @@ func newMendedDays(t *testing.T) *world {
 }
 
 // TestKilledInTheQuarantine kills the replay of quarantined records, and then their
-// dropping, at each boundary.
+// dropping.
 func TestKilledInTheQuarantine(t *testing.T) {
 	before := newMendedDays(t)
 	for _, job := range []struct{ name, failpoints string }{
 		{"replay", "announced planned intent begun stored chunk removed accounted executed outcome ended"},
 		{"drop", "announced planned intent removed executed outcome ended"},
 	} {
-		after := before.copy(t)
-		after.must(jobCommand(job.name)...)
-		want := after.state()
-		if before.state() == want {
-			t.Fatalf("%s has changed nothing", job.name)
+		var points []string
+		for _, p := range strings.Fields(job.failpoints) {
+			points = append(points, job.name+"."+p)
 		}
-		for _, failpoint := range strings.Fields(job.failpoints) {
-			t.Run(job.name+"/"+failpoint, func(t *testing.T) {
-				w := before.copy(t)
-				w.killedAt(job.name+"."+failpoint, job.name)
-				w.must(jobCommand(job.name)...)
-				if got := w.state(); got != want {
-					t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
-				}
-			})
+		after := killedEverywhere(t, before, job.name, points, (*world).state)
+		if after.state() == before.state() {
+			t.Errorf("%s has changed nothing", job.name)
 		}
 		before = after
 	}

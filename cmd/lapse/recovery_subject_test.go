@@ -68,19 +68,7 @@ func (w *world) somePeople() (people []string) {
 // the state is the same as if nothing had happened (I7).
 func TestKilledWhileErasing(t *testing.T) {
 	before, _ := newErasure(t)
-	after := before.copy(t)
-	after.must(jobCommand("subject")...)
-	want := after.state()
-	for _, failpoint := range subjectFailpoints {
-		t.Run(strings.TrimPrefix(failpoint, "subject."), func(t *testing.T) {
-			w := before.copy(t)
-			w.killedAt(failpoint, "subject")
-			w.must(jobCommand("subject")...)
-			if got := w.state(); got != want {
-				t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
-			}
-		})
-	}
+	killedEverywhere(t, before, "subject", subjectFailpoints, (*world).state)
 }
 
 // TestThreeErasuresAtOnce runs three processes on the same requests.

@@ -29,28 +29,35 @@ var failpoints = map[string][]string{
 	},
 }
 
-// TestKilled kills each job at each of its boundaries, as kill -9 does, and runs it
-// again: the state is the same as if nothing had happened (I7), and every step that
-// was announced has ended (I1).
+// killedEverywhere runs a job, and then kills it at each of its boundaries, as kill -9
+// does, and runs it again: the state is the same as if nothing had happened (I7), and
+// every step that was announced has ended (I1). It returns the world after the job.
+func killedEverywhere(t *testing.T, before *world, job string, failpoints []string, state func(*world) string) (after *world) {
+	t.Helper()
+	after = before.copy(t)
+	after.must(jobCommand(job)...)
+	want := state(after)
+	t.Run(job, func(t *testing.T) {
+		for _, failpoint := range failpoints {
+			t.Run(failpoint, func(t *testing.T) {
+				t.Parallel()
+				w := before.copy(t)
+				w.killedAt(failpoint, job)
+				w.must(jobCommand(job)...)
+				if got := state(w); got != want {
+					t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
+				}
+			})
+		}
+	})
+	return after
+}
+
+// TestKilled kills each job of a record's way.
 func TestKilled(t *testing.T) {
 	before := newBusyDays(t)
 	for _, job := range []string{"ingest", "anonymise", "purge"} {
-		after := before.copy(t)
-		after.must(jobCommand(job)...)
-		want := after.state()
-		t.Run(job, func(t *testing.T) {
-			for _, failpoint := range failpoints[job] {
-				t.Run(strings.TrimPrefix(failpoint, job+"."), func(t *testing.T) {
-					w := before.copy(t)
-					w.killedAt(failpoint, job)
-					w.must(jobCommand(job)...)
-					if got := w.state(); got != want {
-						t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
-					}
-				})
-			}
-		})
-		before = after
+		before = killedEverywhere(t, before, job, failpoints[job], (*world).state)
 	}
 }
 
@@ -58,23 +65,11 @@ func TestKilled(t *testing.T) {
 func TestKilledWhileDisposing(t *testing.T) {
 	before := newWorld(t)
 	before.appendPolicy("\ninput_files: {after: delete, clause: C12, rationale: all of it is accounted for}\n")
-	after := before.copy(t)
-	after.must(jobCommand("ingest")...)
-	want := after.state() + after.inputs()
-	if after.inputs() != "" {
-		t.Fatalf("left after an ingest:\n%s", after.inputs())
-	}
-	for _, failpoint := range []string{
+	after := killedEverywhere(t, before, "ingest", []string{
 		"dispose.announced", "dispose.planned", "dispose.intent", "dispose.removed", "dispose.executed", "dispose.outcome", "dispose.ended",
-	} {
-		t.Run(strings.TrimPrefix(failpoint, "dispose."), func(t *testing.T) {
-			w := before.copy(t)
-			w.killedAt(failpoint, "ingest")
-			w.must(jobCommand("ingest")...)
-			if got := w.state() + w.inputs(); got != want {
-				t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
-			}
-		})
+	}, func(w *world) string { return w.state() + w.inputs() })
+	if after.inputs() != "" {
+		t.Errorf("left after an ingest:\n%s", after.inputs())
 	}
 }
 
@@ -102,24 +97,12 @@ func TestKilledWhileReconciling(t *testing.T) {
 	stray("seen-before")
 	before.must("run", "reconcile", "--as-of", received)
 	stray("never-seen")
-	after := before.copy(t)
-	after.must(jobCommand("reconcile")...)
-	want := after.state()
-	if strings.Contains(want, "seen-before") || !strings.Contains(want, "never-seen") {
-		t.Fatalf("undisturbed:\n%s", want)
-	}
-	for _, failpoint := range []string{
+	after := killedEverywhere(t, before, "reconcile", []string{
 		"reconcile.announced", "reconcile.planned", "reconcile.intent", "reconcile.noted", "purge.deleted", "reconcile.verified",
 		"reconcile.executed", "reconcile.outcome", "reconcile.ended",
-	} {
-		t.Run(failpoint, func(t *testing.T) {
-			w := before.copy(t)
-			w.killedAt(failpoint, "reconcile")
-			w.must(jobCommand("reconcile")...)
-			if got := w.state(); got != want {
-				t.Errorf("after a kill and a repeat:\n%s\nundisturbed:\n%s", got, want)
-			}
-		})
+	}, (*world).state)
+	if state := after.state(); strings.Contains(state, "seen-before") || !strings.Contains(state, "never-seen") {
+		t.Errorf("undisturbed:\n%s", state)
 	}
 }
 
