@@ -37,6 +37,7 @@ type Settings struct {
 	// Schedule says when `lapse serve` runs jobs; it runs none if it is empty.
 	Schedule []JobSchedule   `yaml:"schedule,omitempty"`
 	History  HistorySettings `yaml:"history,omitempty" envPrefix:"HISTORY_"`
+	Lease    LeaseSettings   `yaml:"lease,omitempty" envPrefix:"LEASE_"`
 	// CountryDatabase is a file in MaxMind's format (mmdb) that tells the country of an
 	// address, where the policy derives one.
 	CountryDatabase string `yaml:"country_database,omitempty" env:"COUNTRY_DATABASE"`
@@ -160,6 +161,7 @@ func LoadSettings(file string) (*Settings, error) {
 	}
 	fromEnvironment := &reporter{file: "the environment"} // the file's faults would have ended this
 	s.checkServe(fromEnvironment, place{path: "$"})
+	s.checkSchedule(fromEnvironment, place{path: "$"})
 	if err := fromEnvironment.err(); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,28 @@ type HistorySettings struct {
 	Keep Period `yaml:"keep,omitempty" env:"KEEP"` // P25M if empty
 }
 
+// LeaseSettings say by what two runs of a job are kept apart.
+type LeaseSettings struct {
+	// Kind is file, for the processes that share DataDir, or kubernetes, for those of a
+	// namespace, too; file if empty.
+	Kind LeaseKind `yaml:"kind,omitempty" env:"KIND"`
+	// Prefix begins the names of the Lease objects; lapse if empty. Two installations in
+	// one namespace need two.
+	Prefix string `yaml:"prefix,omitempty" env:"PREFIX"`
+}
+
+// LeaseKind is a kind of lease.
+type LeaseKind string
+
+// The kinds.
+const (
+	LeaseFile       LeaseKind = "file"
+	LeaseKubernetes LeaseKind = "kubernetes"
+)
+
+// leasePrefix is what the name of an object of Kubernetes may begin with.
+var leasePrefix = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
 // longestJitter keeps a run near its time.
 const longestJitter = 24 * time.Hour
 
@@ -59,6 +82,12 @@ func (s *Settings) fillInSchedule() {
 			j.Overlap = OverlapSkip
 		}
 	}
+	if s.Lease.Kind == "" {
+		s.Lease.Kind = LeaseFile
+	}
+	if s.Lease.Prefix == "" {
+		s.Lease.Prefix = "lapse"
+	}
 	if s.History.Keep.IsZero() {
 		s.History.Keep = MustPeriod("P25M")
 	}
@@ -66,6 +95,15 @@ func (s *Settings) fillInSchedule() {
 
 // checkSchedule checks when jobs run.
 func (s *Settings) checkSchedule(r *reporter, root place) {
+	lease := root.key("lease")
+	switch s.Lease.Kind {
+	case "", LeaseFile, LeaseKubernetes:
+	default:
+		r.fault(lease.key("kind"), "%q is not a kind of lease; write file or kubernetes", string(s.Lease.Kind))
+	}
+	if p := s.Lease.Prefix; p != "" && !leasePrefix.MatchString(p) {
+		r.fault(lease.key("prefix"), "%q cannot begin the name of a Lease; use a-z, 0-9 and -", p)
+	}
 	seen := map[string]bool{}
 	for i, j := range s.Schedule {
 		at := root.key("schedule").item(i, j.Job)

@@ -3,6 +3,7 @@ package sinks
 import (
 	"context"
 	"errors"
+	"slices"
 )
 
 // Locker keeps processes from doing the same work twice or in each other's way.
@@ -26,3 +27,28 @@ type Lease interface {
 
 // ErrHeld means that somebody else runs the same job.
 var ErrHeld = errors.New("it runs already, elsewhere")
+
+var _ Lease = Leases{}
+
+// Leases are several leases held together, taken in their order.
+type Leases []Lease
+
+// Hold implements Lease.
+func (l Leases) Hold(ctx context.Context, name string, wait bool) (context.Context, func(), error) {
+	var releases []func()
+	release := func() {
+		for _, one := range slices.Backward(releases) {
+			one()
+		}
+	}
+	held := ctx
+	for _, lease := range l {
+		inner, one, err := lease.Hold(held, name, wait)
+		if err != nil {
+			release()
+			return nil, nil, err
+		}
+		held, releases = inner, append(releases, one)
+	}
+	return held, release, nil
+}

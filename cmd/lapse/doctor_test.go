@@ -119,6 +119,7 @@ var plantedFaults = []planted{
 		w.execute("INSERT INTO telemetry.requests (occurred_at) VALUES (now())")
 		w.execute("ALTER TABLE telemetry.requests DETACH PARTITION ALL")
 	}, "detached parts", faultState, "DROP DETACHED PART"},
+	{"a lease of a cluster, where there is none", func(w *world) { w.appendSettings("\nlease: {kind: kubernetes}\n") }, "lease", faultState, "set lease.kind to file"},
 	{"a bucket's folder is gone", func(w *world) {
 		w.replace("lapse.yaml", "path: data/bucket", "path: data/bucket-on-a-disk-that-is-not-mounted/x")
 		w.put("data/bucket-on-a-disk-that-is-not-mounted", "", 0o600)

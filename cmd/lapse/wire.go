@@ -24,6 +24,7 @@ import (
 	"github.com/facesoft/lapse/sinks/engine"
 	"github.com/facesoft/lapse/sinks/filelock"
 	"github.com/facesoft/lapse/sinks/keyring"
+	"github.com/facesoft/lapse/sinks/kubelease"
 	"github.com/facesoft/lapse/sinks/spool"
 )
 
@@ -38,6 +39,7 @@ type installation struct {
 	log      *auditlog.Log // nil where a command only reads
 	copier   *jobs.AuditCopier
 	locks    filelock.Locks
+	lease    sinks.Lease
 	buckets  map[string]sinks.Bucket
 	readable map[string]sinks.ReadableBucket // the same
 	keys     *keyring.Folder
@@ -84,6 +86,9 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 	if i.locks, err = filelock.Open(filepath.Join(i.settings.DataDir, "locks")); err != nil {
 		return err
 	}
+	if err := i.openLease(); err != nil {
+		return err
+	}
 	for _, b := range i.settings.Buckets {
 		opened, err := bucket.Open(b)
 		if err != nil {
@@ -112,6 +117,22 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 		return err
 	}
 	return i.store.SweepStages(ctx)
+}
+
+// openLease opens what keeps two runs of a job apart: within a cluster too, where the
+// settings say so.
+func (i *installation) openLease() error {
+	i.lease = i.locks
+	if i.settings.Lease.Kind != config.LeaseKubernetes {
+		return nil
+	}
+	cluster, err := kubelease.InPod(i.settings.Lease.Prefix)
+	if err != nil {
+		return usageError{err}
+	}
+	i.closers = append(i.closers, cluster.Close)
+	i.lease = sinks.Leases{i.locks, cluster}
+	return nil
 }
 
 // openDecoding opens what ingest uses beside the policy.
@@ -229,7 +250,7 @@ func (i *installation) Close() error {
 // runner returns the runner for this installation's jobs.
 func (i *installation) runner(actor sinks.Actor, observe func(jobs.Event)) *jobs.Runner {
 	return &jobs.Runner{
-		Policy: i.policy, Log: i.log, Copy: i.copier, Locks: i.locks, Lease: i.locks, History: i.store, KeepRuns: i.settings.History.Keep, Activations: i.store,
+		Policy: i.policy, Log: i.log, Copy: i.copier, Locks: i.locks, Lease: i.lease, History: i.store, KeepRuns: i.settings.History.Keep, Activations: i.store,
 		Actor: actor, Program: version(), Observe: observe,
 	}
 }
