@@ -91,7 +91,7 @@ func TestAccessLogOfARealSite(t *testing.T) {
 	}
 
 	derived := s.derive(requests)
-	later := time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)
+	later := time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC)
 	s.anonymise(later)
 	s.purge(later)
 	for _, table := range []string{"{personal}.requests", "{control}.quarantine"} {
