@@ -319,10 +319,12 @@ func TestErasureBehindAFailingMutationIsNotTakenForDone(t *testing.T) {
 	if _, _, err := p.store.EraseSubjects(t.Context(), "accounts", c); err == nil || !strings.Contains(err.Error(), "CANNOT_PARSE_TEXT and was killed") || strings.Contains(err.Error(), "gone@1") {
 		t.Errorf("it does not say what is the matter, or too much: %v", err)
 	}
-	if got := p.emails(); len(got) != 2 {
+	switch got := p.emails(); {
+	case len(got) == 2:
+		p.erase(c, []string{"gone@1"})
+	case !slices.Equal(got, []string{"kept@1"}): // the one behind may be carried out when the other one is killed
 		t.Errorf("left are %q", got)
 	}
-	p.erase(c, []string{"gone@1"})
 }
 
 func TestErasureRefusesWhatItCannotDo(t *testing.T) {
