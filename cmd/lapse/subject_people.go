@@ -94,7 +94,11 @@ type foundRows struct {
 
 // find resolves people and counts what there is of them.
 func (i *installation) find(ctx context.Context, named []sinks.Person, asOf time.Time) (*foundPeople, []sinks.Person, error) {
-	resolved, err := jobs.ResolvePeople(ctx, i.policy, i.store, named)
+	pseudonyms, err := jobs.NewPseudonyms(i.policy, i.keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	resolved, err := jobs.ResolvePeople(ctx, i.policy, i.store, pseudonyms.Add(named))
 	if errors.Is(err, jobs.ErrAmbiguous) {
 		err = usageError{err}
 	}
@@ -107,7 +111,13 @@ func (i *installation) find(ctx context.Context, named []sinks.Person, asOf time
 		if people[n] = resolved[n].Person(); len(people[n].Identifiers) == 0 {
 			return nil, nil, usageError{fmt.Errorf("person %d: nothing is held that has this identifier, so nobody knows who it is", n+1)}
 		}
+		for m := range resolved[n].Identifiers {
+			if r := &resolved[n].Identifiers[m]; pseudonyms.Made(r.Identifier) {
+				r.How = "pseudonym"
+			}
+		}
 	}
+	people = pseudonyms.Add(people) // of those that were found, too
 	_, rows, err := i.store.CountPeople(ctx, sinks.People{Persons: people}, asOf)
 	if err != nil {
 		return nil, nil, err

@@ -63,6 +63,13 @@ func (p *pseudonyms) of(value []byte, at time.Time) (pseudonym, error) {
 	return made, nil
 }
 
+// Pseudonym returns what stands for an identifier in the period of the key.
+func Pseudonym(key sinks.PseudonymKey, identifier string) string {
+	mac := hmac.New(sha256.New, key[:])
+	mac.Write([]byte(identifier))
+	return hex.EncodeToString(mac.Sum(nil)[:pseudonymBytes])
+}
+
 // keyed returns what the pseudonyms of a day are made with.
 func (p *pseudonyms) keyed(day sinks.Day) (*keyed, error) {
 	for i, k := range p.periods {
