@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -34,9 +35,12 @@ const (
 	anonymiseRows     = 2_000_000
 )
 
-// conflictAttempts is how often partitions are begun with that somebody else
-// finishes meanwhile.
-const conflictAttempts = 5
+// How often partitions are begun with that somebody else finishes meanwhile, and the
+// longest wait before they are looked at again.
+const (
+	conflictAttempts = 5
+	conflictWait     = 200 * time.Millisecond
+)
 
 // Kind implements Job.
 func (*Anonymise) Kind() sinks.JobKind { return sinks.JobAnonymise }
@@ -77,16 +81,23 @@ type anonymiseBatch struct {
 	asOf     time.Time
 	outcomes []Outcome
 	ended    map[sinks.Partition]bool // those with nothing left to do
+	attempts int
 }
 
 // run carries the steps out. Where another process works on the same partitions
 // at the same moment, what is left to do is looked at again.
 func (b *anonymiseBatch) run(ctx context.Context, steps []Step) error {
 	b.ended = map[sinks.Partition]bool{}
-	for attempt := 1; ; attempt++ {
+	for {
+		b.attempts++
 		err := b.attempt(ctx, steps)
-		if !errors.Is(err, sinks.ErrConflict) || attempt == conflictAttempts {
+		if !errors.Is(err, sinks.ErrConflict) || b.attempts == conflictAttempts {
 			return err
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(err, ctx.Err())
+		case <-time.After(rand.N(conflictWait)): // those who met do not meet again
 		}
 	}
 }
@@ -144,6 +155,8 @@ func (b *anonymiseBatch) verifiedBefore(ctx context.Context, partitions []sinks.
 		case exempt[p].Stays() > 0:
 			o.Result, b.ended[p] = sinks.ResultFailed, true
 			o.Err = fmt.Errorf("%w: %d of its rows came under a legal hold while it was being dropped; it waits until that ends", sinks.ErrConflict, exempt[p].Stays())
+		case h.Published > pub.Published && b.attempts < conflictAttempts: // for a moment, where another process publishes as well
+			return nil, fmt.Errorf("%w: %d rows of %s are published, and not %d", sinks.ErrConflict, h.Published, p, pub.Published)
 		case h.Published != pub.Published:
 			o.Result, b.ended[p] = sinks.ResultFailed, true
 			o.Err = fmt.Errorf("%w: %d of %d personal rows are gone, but %d rows are published and not %d", sinks.ErrVerification, pub.Rows-h.Personal, pub.Rows, h.Published, pub.Published)

@@ -144,7 +144,7 @@ func (s *Store) Separate(ctx context.Context, dataset string, partitions []sinks
 				return fmt.Errorf("%w: %s of %s held %d rows, and now %d", sinks.ErrConflict, p, dataset, before[partitionID(p)].rows, now[partitionID(p)].rows)
 			}
 			data.Partition = partitionID(into)
-			exchange := func() error { return s.exec(ctx, "exchange_partition", data, nil) }
+			exchange := func() error { return s.replacePartition(ctx, x.table, into, want[into], "exchange_partition", data) }
 			if want[into] == 0 { // there is nothing to exchange it for
 				exchange = func() error { return s.dropPartitions(ctx, x.table, []string{data.Partition}) }
 			}

@@ -319,7 +319,7 @@ func (st *stage) Publish(ctx context.Context, p sinks.Partition) error {
 	}
 	data := *st
 	data.Partition = partitionID(p)
-	if err := st.store.exec(ctx, "publish_partition", &data, nil); err != nil {
+	if err := st.store.replacePartition(ctx, st.G.Published, p, pub.Published, "publish_partition", &data); err != nil {
 		return fmt.Errorf("publish %s of %s: %w", p, pub.Dataset, err)
 	}
 	return nil
@@ -420,7 +420,11 @@ func (v *verified) judge(p *sinks.Publication) error {
 	if faults == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s", sinks.ErrVerification, strings.Join(faults, "; "))
+	err := fmt.Errorf("%w: %s", sinks.ErrVerification, strings.Join(faults, "; "))
+	if v.rows > p.Published { // somebody else is at publishing the same
+		return errors.Join(sinks.ErrConflict, err)
+	}
+	return err
 }
 
 // Discard implements sinks.Staged.
