@@ -92,6 +92,11 @@ func (m *monitor) look(ctx context.Context) error {
 		if state.EngineMemory, err = i.store.MemoryUse(ctx); err != nil {
 			return err
 		}
+		requests, err := i.store.Requests(ctx, sinks.ID{})
+		if err != nil {
+			return err
+		}
+		state.Requests = jobs.RequestFigures(i.policy, requests, now)
 		m.metrics.Refresh(state)
 		return nil
 	})

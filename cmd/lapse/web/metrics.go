@@ -26,6 +26,7 @@ type Metrics struct {
 	blocked, holds, quarantined, unfinished, items, purged         prometheus.Gauge
 	audit, memory, refreshed, policySince                          prometheus.Gauge
 	policy                                                         *prometheus.GaugeVec
+	requestsPending, requestsOverdue, requestsOldest               *prometheus.GaugeVec
 }
 
 // State is a picture of the stores, taken now and then.
@@ -38,6 +39,7 @@ type State struct {
 	LastSuccess  map[sinks.JobKind]time.Time
 	AuditEntries int64
 	EngineMemory uint64 // bytes
+	Requests     []jobs.RequestFigure
 }
 
 // Lag says how late a rule is carried out for a dataset.
@@ -96,6 +98,9 @@ func NewMetrics(version string) *Metrics {
 	m.dueRows = gauges("due_rows", "Rows past their window.", "dataset", "rule")
 	m.dueSteps = gauges("due_steps", "Steps that are due.", "dataset", "rule")
 	m.blocked = gauge("blocked_steps", "Steps that are due and wait: for an approval, or because of a hold.")
+	m.requestsPending = gauges("subject_requests_pending", "Requests of data subjects that are not answered yet.", "right")
+	m.requestsOverdue = gauges("subject_requests_overdue", "Requests of data subjects whose time for an answer has passed.", "right")
+	m.requestsOldest = gauges("subject_requests_oldest_seconds", "How long ago the oldest request that is not answered was received; 0 if all are.", "right")
 	m.holds = gauge("legal_holds", "Legal holds in force.")
 	m.quarantined = gauge("quarantined_records", "Records in quarantine.")
 	m.unfinished = gauge("unfinished_inputs", "Input files whose ingest was interrupted.")
@@ -224,6 +229,12 @@ func (m *Metrics) Refresh(s *State) {
 	}
 	for job, at := range s.LastSuccess {
 		m.lastSuccess.WithLabelValues(string(job)).Set(seconds(at))
+	}
+	for _, f := range s.Requests {
+		right := string(f.Right)
+		m.requestsPending.WithLabelValues(right).Set(float64(f.Pending))
+		m.requestsOverdue.WithLabelValues(right).Set(float64(f.Overdue))
+		m.requestsOldest.WithLabelValues(right).Set(f.Oldest.Seconds())
 	}
 	m.blocked.Set(float64(s.Blocked))
 	m.holds.Set(float64(s.Holds))

@@ -37,6 +37,7 @@ func TestMetricsTellWhatBecameOfRows(t *testing.T) {
 	m.Refresh(&State{
 		Taken: time.Unix(1000, 0), Status: &sinks.Status{Datasets: []sinks.DatasetStatus{{Dataset: "events", Personal: 4}}},
 		Lag: []Lag{{"events", sinks.RuleEventTime, 1, 4, 60}}, LastSuccess: map[sinks.JobKind]time.Time{sinks.JobPurge: time.Unix(900, 0)},
+		Requests: []jobs.RequestFigure{{Right: sinks.RightErasure, Pending: 3, Overdue: 2, Oldest: time.Hour}},
 	})
 	got := scrape(t, m)
 	for _, want := range []string{
@@ -44,6 +45,7 @@ func TestMetricsTellWhatBecameOfRows(t *testing.T) {
 		`lapse_rows_total{dataset="requests",fate="erased",job="purge"} 5`, `lapse_step_duration_seconds_sum{action="ingest_source",job="ingest"} 1`,
 		`lapse_lag_seconds{dataset="events",rule="event_time"} 60`, `lapse_personal_rows{dataset="events"} 4`,
 		`lapse_last_success_timestamp_seconds{job="purge"} 900`, `lapse_build_info{version="v1"} 1`,
+		`lapse_subject_requests_pending{right="erasure"} 3`, `lapse_subject_requests_overdue{right="erasure"} 2`, `lapse_subject_requests_oldest_seconds{right="erasure"} 3600`,
 	} {
 		if !strings.Contains(got, want+"\n") {
 			t.Errorf("%s is missing in\n%s", want, got)
