@@ -11,7 +11,8 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// Subject carries out the erasures that were asked for and accepted (C14).
+// Subject carries out what was asked for and accepted (C14): the other rights at once,
+// and again if that failed half-way, and erasures in two runs.
 //
 // A run that finds accepted requests enters them in the erasure ledger, notes them in
 // the training register, and waits until every record is stored that was admitted
@@ -29,6 +30,11 @@ type Subject struct {
 	Locks    sinks.Locker
 	// Exports are the copies that were made for people. It may be nil.
 	Exports sinks.Exports
+	// Answers carries out the rights other than erasure.
+	Answers Answers
+	// Requests restricts what is planned to answers of these requests, where there are
+	// any.
+	Requests []sinks.ID
 	// By is who carries them out, for the requests' histories.
 	By string
 }
@@ -43,7 +49,21 @@ func (*Subject) Kind() sinks.JobKind { return sinks.JobSubject }
 const erasedTogether = 4096
 
 // Batch implements Job.
-func (*Subject) Batch(steps []Step) int { return samePartitions(steps, erasedTogether, 1<<62) }
+func (*Subject) Batch(steps []Step) int {
+	if isAnswer(steps[0]) {
+		return 1
+	}
+	size := samePartitions(steps, erasedTogether, 1<<62)
+	if n := slices.IndexFunc(steps[:size], isAnswer); n > 0 {
+		return n
+	}
+	return size
+}
+
+// isAnswer reports whether a step answers a request that is not for erasure.
+func isAnswer(s Step) bool {
+	return s.Action == sinks.ActionAnswerRequest && s.Rule != sinks.RuleErasure
+}
 
 // Parallel implements Job.
 func (*Subject) Parallel() int { return 1 }
@@ -51,12 +71,16 @@ func (*Subject) Parallel() int { return 1 }
 // Plan implements Job. Where there are requests to be entered, it plans no more than
 // that: what is to be deleted is known afterwards.
 func (j *Subject) Plan(ctx context.Context, now time.Time) ([]Step, error) {
+	answers, err := j.planAnswers(ctx)
+	if err != nil || len(j.Requests) > 0 {
+		return answers, err
+	}
 	exports, err := j.planExports(now)
 	if err != nil {
 		return nil, err
 	}
 	erasures, err := j.planErasures(ctx, now)
-	return append(exports, erasures...), err
+	return append(append(exports, answers...), erasures...), err
 }
 
 func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, error) {
@@ -206,6 +230,9 @@ func (j *Subject) Execute(ctx context.Context, in Session, steps []Step) []Outco
 		}
 		return erasePeople(ctx, j.Locks, j.Tables, sinks.People{Persons: people}, in, steps)
 	case sinks.ActionAnswerRequest:
+		if isAnswer(steps[0]) {
+			return []Outcome{j.answerOne(ctx, steps[0])}
+		}
 		return j.answer(ctx, in, steps)
 	case sinks.ActionDeleteExport:
 		return j.deleteExports(steps)

@@ -102,7 +102,30 @@ type Identifier struct {
 type Person struct {
 	ID          ID // of the request
 	Identifiers []Identifier
+	Terms       []Term    // what the request asks for in particular
 	Until       time.Time // of the last event that counts; zero: all
+}
+
+// Term is what a request asks for in particular. It may be about the person, and is
+// forgotten with the identifiers.
+type Term struct{ Name, Value string }
+
+// The names of terms. That of a value which is to be put right is TermSet with the column
+// behind it.
+const (
+	TermSet       = "set." // rectification
+	TermCategory  = "category"
+	TermRecipient = "recipient" // the key that a copy is encrypted to
+)
+
+// TermsOf returns the values of the person's terms of a name.
+func (p *Person) TermsOf(name string) (values []string) {
+	for _, t := range p.Terms {
+		if t.Name == name {
+			values = append(values, t.Value)
+		}
+	}
+	return values
 }
 
 // RequestRegister remembers what data subjects have asked for, with all that became of
@@ -114,10 +137,10 @@ type RequestRegister interface {
 	NoteRequests(ctx context.Context, notes []RequestNote) error
 	// Requests returns all requests, or one, the earliest first.
 	Requests(ctx context.Context, id ID) ([]Request, error)
-	// PeopleOf returns whom requests are about. Those of whom the identifiers were
-	// forgotten are missing.
+	// PeopleOf returns whom requests are about, identifiers and terms always in the same
+	// order. Those of whom the identifiers were forgotten are missing.
 	PeopleOf(ctx context.Context, requests []ID) ([]Person, error)
-	// ForgetPeople deletes the identifiers of requests and returns what is left of them.
+	// ForgetPeople deletes the identifiers and terms of requests and returns what is left of them.
 	ForgetPeople(ctx context.Context, requests []ID) (Absence, error)
 }
 

@@ -17,10 +17,11 @@ func (a *app) runSubjectCommands(f *runFlags) []*cobra.Command {
 	return []*cobra.Command{
 		{
 			Use:   "subject",
-			Short: "Carry out the erasures that were accepted, and go on with those that waited",
-			Long: `Erases the people whose requests were accepted, all together in one pass over each
-dataset, and goes on with requests that waited for the end of a legal hold or for
-'lapse run purge' to delete training items. Nobody has to ask again.`,
+			Short: "Carry out the requests that were accepted, and go on with those that waited",
+			Long: `Carries out what accepted requests ask for, and takes up again what a crash or an error
+has interrupted. People who are to be erased are erased all together, in one pass over
+each dataset; requests that waited for the end of a legal hold, or for 'lapse run purge'
+to delete training items, go on. Nobody has to ask again.`,
 			Example: "  lapse run subject --dry-run\n  lapse run subject --output json",
 			Args:    exactly(0),
 			RunE:    func(c *cobra.Command, _ []string) error { return a.runNamed(c.Context(), *f, sinks.JobSubject, nil) },
@@ -58,6 +59,7 @@ func (i *installation) subject() (*jobs.Subject, error) {
 	exports, err := i.exports()
 	return &jobs.Subject{
 		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""), Exports: exports,
+		Answers: &answers{installation: i, made: map[sinks.ID]answered{}},
 	}, err
 }
 

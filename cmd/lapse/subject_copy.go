@@ -55,7 +55,6 @@ GDPR).`
 
 // madeCopy is a copy that was made.
 type madeCopy struct {
-	Request   sinks.ID            `json:"request"`
 	File      string              `json:"file"`
 	Encrypted bool                `json:"encrypted"`
 	Deleted   time.Time           `json:"deleted_from"`
@@ -63,25 +62,19 @@ type madeCopy struct {
 }
 
 func (a *app) copyFor(ctx context.Context, right sinks.Right, f copyFlags) error {
-	var recipients []age.Recipient
+	var terms []sinks.Term
 	if f.recipient != "" {
-		var err error
-		if recipients, err = age.ParseRecipients(strings.NewReader(f.recipient)); err != nil {
+		if _, err := age.ParseRecipients(strings.NewReader(f.recipient)); err != nil {
 			return usageError{errors.New("--recipient: is not an age recipient; 'age-keygen -y' prints one")}
 		}
+		terms = append(terms, sinks.Term{Name: sinks.TermRecipient, Value: f.recipient})
 	}
-	return a.handle(ctx, right, f.requestFlags, func(ctx context.Context, i *installation, r *sinks.Request, person sinks.Person) (any, string, error) {
-		made, err := i.makeCopy(ctx, r, person, recipients)
-		if err != nil {
-			return nil, "", err
-		}
-		return made, fmt.Sprintf("%s holds the copy; it is deleted from %s on", made.File, show(made.Deleted)), nil
-	})
+	return a.handle(ctx, right, f.requestFlags, terms)
 }
 
 // handle enters a request for each person who is named, answers it, and says so. What
-// answers it returns what it did for programs and in words.
-func (a *app) handle(ctx context.Context, right sinks.Right, f requestFlags, answer func(context.Context, *installation, *sinks.Request, sinks.Person) (any, string, error)) error {
+// fails half-way stays accepted, and 'lapse run subject' takes it up again.
+func (a *app) handle(ctx context.Context, right sinks.Right, f requestFlags, terms []sinks.Term) error {
 	i, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -109,34 +102,35 @@ func (a *app) handle(ctx context.Context, right sinks.Right, f requestFlags, ans
 	if f.dryRun {
 		return nil
 	}
+	for n := range people {
+		people[n].Terms = terms
+	}
 	requests := newRequests(right, people, received, now, f.pending, orUser(""))
 	if err := i.change(ctx, &jobs.RequestChange{New: requests, People: people}, now); err != nil {
 		return err
 	}
-	results := []any{}
-	for n := range requests {
-		if f.pending {
-			continue
-		}
-		result, words, err := answer(ctx, i, &requests[n], people[n])
-		if err != nil {
-			return err
-		}
-		results = append(results, result)
-		if a.output != "json" {
-			a.say("%s", words)
-		}
-		done := time.Now().UTC().Truncate(time.Millisecond)
-		note := sinks.RequestNote{Request: requests[n].ID, Event: sinks.RequestDone, At: done, By: orUser("")}
-		if err := i.change(ctx, &jobs.RequestChange{Notes: []sinks.RequestNote{note}}, done); err != nil {
-			return err
-		}
-	}
-	if a.output == "json" {
-		return a.printJSON(results)
-	}
 	if f.pending {
+		if a.output == "json" {
+			return a.printJSON([]answered{})
+		}
 		a.say("%d requests wait until it is known who asks", len(requests))
+		return nil
+	}
+	ids := make([]sinks.ID, len(requests))
+	for n, r := range requests {
+		ids[n] = r.ID
+	}
+	made, err := i.answerNow(ctx, ids)
+	return errors.Join(a.printAnswered(made), err)
+}
+
+// printAnswered says what was done for people.
+func (a *app) printAnswered(made []answered) error {
+	if a.output == "json" {
+		return a.printJSON(made)
+	}
+	for _, done := range made {
+		a.say("%s", done.words)
 	}
 	return nil
 }
@@ -154,6 +148,9 @@ func (i *installation) makeCopy(ctx context.Context, r *sinks.Request, person si
 	suffix := ".zip"
 	if recipients != nil {
 		suffix = ".zip.age"
+	}
+	if _, err := exports.Delete(r.ID); err != nil { // what an interrupted run has left
+		return nil, err
 	}
 	file, err := exports.Create(r.ID, suffix)
 	if err != nil {
@@ -184,7 +181,7 @@ func (i *installation) makeCopy(ctx context.Context, r *sinks.Request, person si
 		return nil, err
 	}
 	until := i.policy.RequestRule().Exports.After(now, i.policy.TimeZone.Location())
-	return &madeCopy{Request: r.ID, File: path, Encrypted: recipients != nil, Deleted: until.Truncate(time.Second), Holds: summary}, nil
+	return &madeCopy{File: path, Encrypted: recipients != nil, Deleted: until.Truncate(time.Second), Holds: summary}, nil
 }
 
 // exports returns the copies that were made for people; nil if none ever was.

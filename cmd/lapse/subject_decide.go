@@ -48,7 +48,7 @@ func (a *app) subjectDecisionCommand(event sinks.RequestEvent) *cobra.Command {
 	switch event {
 	case sinks.RequestAccepted:
 		c.Use, c.Short = "accept ID...", "Accept requests: it is known who asks, and the clock runs"
-		c.Long = "Accepts requests. 'lapse run subject' carries erasures out."
+		c.Long = "Accepts requests and carries them out; erasures are left to 'lapse run subject'."
 		c.Example = "  lapse subject accept 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 && lapse run subject"
 	case sinks.RequestRefused:
 		c.Use, c.Short = "refuse ID... --reason CODE --clause CLAUSE", "Refuse requests, with a coded reason and the clause it rests on"
@@ -101,6 +101,11 @@ func (a *app) decide(ctx context.Context, event sinks.RequestEvent, f requestDec
 	if err := i.change(ctx, &jobs.RequestChange{Notes: notes}, now); err != nil {
 		return err
 	}
+	var made []answered
+	var failed error
+	if event == sinks.RequestAccepted {
+		made, failed = i.answerAccepted(ctx, notes)
+	}
 	shown, err := i.shownRequests(ctx, now, func(r *sinks.Request) bool {
 		return slices.ContainsFunc(notes, func(n sinks.RequestNote) bool { return n.Request == r.ID })
 	})
@@ -108,13 +113,35 @@ func (a *app) decide(ctx context.Context, event sinks.RequestEvent, f requestDec
 		return err
 	}
 	if a.output == "json" {
-		return a.printJSON(shown)
+		return errors.Join(a.printJSON(shown), failed)
 	}
 	a.printRequests(shown)
+	if failed = errors.Join(a.printAnswered(made), failed); failed != nil {
+		return failed
+	}
 	if event == sinks.RequestExtended {
 		a.say("tell the person, with the reason, before the first end (Article 12(3) GDPR)")
 	}
 	return nil
+}
+
+// answerAccepted carries out those of the requests that were accepted that are not for
+// erasure, which 'lapse run subject' does with all others together.
+func (i *installation) answerAccepted(ctx context.Context, notes []sinks.RequestNote) ([]answered, error) {
+	var ids []sinks.ID
+	for _, n := range notes {
+		r, err := i.request(ctx, n.Request)
+		if err != nil {
+			return nil, err
+		}
+		if r.Right != sinks.RightErasure {
+			ids = append(ids, r.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return i.answerNow(ctx, ids)
 }
 
 // extension returns the new end of the time for an answer.

@@ -10,19 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
 )
-
-// answered is what a command did for a person.
-type answered struct {
-	Request sinks.ID `json:"request"`
-	Rows    uint64   `json:"rows,omitempty"`
-	Holds   int      `json:"holds,omitempty"`
-	Entries int      `json:"ledger_entries,omitempty"`
-	Answer  string   `json:"answer,omitempty"`
-}
 
 func (a *app) subjectRectifyCommand() *cobra.Command {
 	var f requestFlags
@@ -51,28 +41,17 @@ is under a legal hold stays. Values stand in no statement and in no log.`,
 			if err := jobs.CheckRectifiable(policy, values); err != nil {
 				return usageError{err}
 			}
-			return a.handle(c.Context(), sinks.RightRectification, f, func(ctx context.Context, i *installation, r *sinks.Request, p sinks.Person) (any, string, error) {
-				return i.rectify(ctx, p, values)
-			})
+			var terms []sinks.Term
+			for column, value := range values {
+				terms = append(terms, sinks.Term{Name: sinks.TermSet + column, Value: value})
+			}
+			return a.handle(c.Context(), sinks.RightRectification, f, terms)
 		},
 	}
 	f.register(c)
 	c.Flags().StringArrayVar(&set, "set", nil, "the right value: COLUMN=VALUE; can be repeated")
 	_ = c.MarkFlagRequired("set")
 	return c
-}
-
-func (i *installation) rectify(ctx context.Context, p sinks.Person, values map[string]string) (any, string, error) {
-	job := &jobs.Rectify{Policy: i.policy, Tables: i.store, Locks: i.locks, Person: p, Values: values}
-	report, err := i.runner(sinks.ActorOperator, nil).Run(ctx, job, time.Now())
-	if err != nil {
-		return nil, "", err
-	}
-	result := answered{Request: p.ID}
-	for _, o := range report.Outcomes {
-		result.Rows += o.Counts[sinks.CountBefore]
-	}
-	return result, fmt.Sprintf("%d rows are put right", result.Rows), nil
 }
 
 func (a *app) subjectRestrictCommand() *cobra.Command {
@@ -86,20 +65,7 @@ trained on. It is lifted with 'lapse subject unrestrict'.`,
 		Example: "  lapse subject restrict --subject user_id=u-17",
 		Args:    exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.handle(c.Context(), sinks.RightRestriction, f, func(ctx context.Context, i *installation, r *sinks.Request, p sinks.Person) (any, string, error) {
-				for n, id := range p.Identifiers {
-					now := time.Now().UTC().Truncate(time.Millisecond)
-					h := &sinks.Hold{
-						ID: sinks.HashID("restriction", p.ID.String(), fmt.Sprint(n)), BySubject: true, PlacedBy: orUser(""), PlacedAt: now,
-						Reason: sinks.RestrictionReason + p.ID.String(),
-					}
-					job := &jobs.HoldChange{Policy: i.policy, Register: i.store, Place: h, Subject: id.Text}
-					if _, err := i.runner(sinks.ActorOperator, nil).Run(ctx, job, now); err != nil {
-						return nil, "", err
-					}
-				}
-				return answered{Request: p.ID, Holds: len(p.Identifiers)}, fmt.Sprintf("restricted; lift it with: lapse subject unrestrict %s", p.ID), nil
-			})
+			return a.handle(c.Context(), sinks.RightRestriction, f, nil)
 		},
 	}
 	f.register(c)
@@ -167,12 +133,11 @@ now on. Training items that show the person are deleted by the register's rule
 		Example: "  lapse subject withdraw --subject user_id=u-17\n  lapse subject withdraw --subject email=ann@example.org --category marketing",
 		Args:    exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.handle(c.Context(), right, f, func(ctx context.Context, i *installation, r *sinks.Request, p sinks.Person) (any, string, error) {
-				if right == sinks.RightObjection {
-					return i.decideFor(ctx, p, []string{config.ObjectionCategory}, false)
-				}
-				return i.decideFor(ctx, p, categories, len(categories) == 0)
-			})
+			var terms []sinks.Term
+			for _, category := range categories {
+				terms = append(terms, sinks.Term{Name: sinks.TermCategory, Value: category})
+			}
+			return a.handle(c.Context(), right, f, terms)
 		},
 	}
 	f.register(c)
@@ -188,38 +153,6 @@ until it is erased.`
 	}
 	c.Flags().StringSliceVar(&categories, "category", nil, "category of purposes (default: all, and the content used for training)")
 	return c
-}
-
-// decideFor enters decisions against categories, all if there are none, and if asked
-// against training, too.
-func (i *installation) decideFor(ctx context.Context, p sinks.Person, categories []string, training bool) (any, string, error) {
-	if len(categories) == 0 {
-		categories = i.policy.ConsentCategories()
-	}
-	keys, err := i.subjectKeys(consentLedger)
-	if err != nil {
-		return nil, "", err
-	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	job := &jobs.Consent{Ledger: i.store, Clause: "C8"}
-	for _, id := range p.Identifiers {
-		for _, category := range categories {
-			job.Decisions = append(job.Decisions, sinks.ConsentDecision{
-				Subject: keys.Of(id.Column, []byte(id.Text)), Category: category, At: now, Origin: sinks.ConsentByOperator,
-			})
-		}
-	}
-	if len(job.Decisions) > 0 {
-		if _, err := i.runner(sinks.ActorOperator, nil).Run(ctx, job, now); err != nil {
-			return nil, "", err
-		}
-	}
-	if training && i.policy.Training != nil {
-		if err := i.withdrawTraining(ctx, p, now); err != nil {
-			return nil, "", err
-		}
-	}
-	return answered{Request: p.ID, Entries: len(job.Decisions)}, fmt.Sprintf("%d entries in the ledger; they hold for records that arrive from now on", len(job.Decisions)), nil
 }
 
 // withdrawTraining notes in the training register that a person's consent is withdrawn.
@@ -239,16 +172,15 @@ func (i *installation) withdrawTraining(ctx context.Context, p sinks.Person, at 
 func (a *app) subjectExplainCommand() *cobra.Command {
 	var f requestFlags
 	c := &cobra.Command{
-		Use:     "explain --subject COLUMN=VALUE",
-		Short:   "Answer which decisions were made about somebody without a person",
-		Long:    "Answers a request about automated decisions (Article 22 GDPR): what is held of the person, and that nothing of it decides about them.",
+		Use:   "explain --subject COLUMN=VALUE",
+		Short: "Answer which decisions were made about somebody without a person",
+		Long: `Answers a request about automated decisions (Articles 15(1)(h) and 22 GDPR) from the
+policy: for each purpose that decides without a person, by what logic, with which
+consequences, and who can be asked to decide instead; or that none does.`,
 		Example: "  lapse subject explain --subject user_id=u-17 --output json",
 		Args:    exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			return a.handle(c.Context(), sinks.RightExplanation, f, func(_ context.Context, i *installation, r *sinks.Request, p sinks.Person) (any, string, error) {
-				words := fmt.Sprintf("no decision was made without a person by what is held here; questions go to %s", strings.Join(slices.DeleteFunc([]string{i.policy.DPO.Name, i.policy.DPO.Email}, func(s string) bool { return s == "" }), ", "))
-				return answered{Request: p.ID, Answer: words}, words, nil
-			})
+			return a.handle(c.Context(), sinks.RightExplanation, f, nil)
 		},
 	}
 	f.register(c)

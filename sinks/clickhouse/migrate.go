@@ -18,7 +18,7 @@ var migrationFiles embed.FS
 // controlTables are the tables that the migrations make.
 var controlTables = []string{
 	"migrations", "sources", "seals", "publications", "runs", "tombstones", "audit", "consents", "erasures", "replays", "replaying", "training_marks", "training_strays", "hold_key", "holds", "requests", "request_notes", "request_people",
-	"activations", "disclosures",
+	"activations", "disclosures", "request_terms",
 }
 
 // migrate brings the control database up to date. The migrations are numbered,

@@ -24,6 +24,11 @@ func (s *Store) PutRequests(ctx context.Context, requests []sinks.Request, peopl
 	if err != nil {
 		return fmt.Errorf("put requests: %w", err)
 	}
+	if terms := termRows(people); len(terms) > 0 {
+		if err := s.insert(ctx, "insert_request_terms", s.db, len(terms), func(i int) []any { return terms[i] }); err != nil {
+			return fmt.Errorf("put requests: %w", err)
+		}
+	}
 	err = s.insert(ctx, "insert_requests", s.db, len(requests), func(i int) []any {
 		r := requests[i]
 		return []any{uuid.UUID(r.ID), string(r.Right), r.Received}
@@ -51,6 +56,16 @@ func personRows(people []sinks.Person) (rows [][]any) {
 		}
 		for _, i := range p.Identifiers {
 			rows = append(rows, []any{uuid.UUID(p.ID), i.Column, i.Text, until})
+		}
+	}
+	return rows
+}
+
+// termRows are the rows that the terms of people's requests are.
+func termRows(people []sinks.Person) (rows [][]any) {
+	for _, p := range people {
+		for _, t := range p.Terms {
+			rows = append(rows, []any{uuid.UUID(p.ID), t.Name, t.Value})
 		}
 	}
 	return rows
@@ -108,33 +123,52 @@ func (s *Store) Requests(ctx context.Context, id sinks.ID) ([]sinks.Request, err
 
 // PeopleOf implements sinks.RequestRegister.
 func (s *Store) PeopleOf(ctx context.Context, requests []sinks.ID) (people []sinks.Person, err error) {
-	wanted, err := ext.NewTable("wanted", ext.Column("request", "UUID"))
-	if err != nil {
-		return nil, err
-	}
-	for _, id := range requests {
-		if err := wanted.Append(uuid.UUID(id)); err != nil {
-			return nil, err
-		}
-	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted))
-	err = s.query(ctx, "request_people", s.db, nil, func(r driver.Rows) error {
-		var request uuid.UUID
-		var i sinks.Identifier
-		err := r.Scan(&request, &i.Column, &i.Text)
-		if n := len(people); n == 0 || people[n-1].ID != sinks.ID(request) {
-			people = append(people, sinks.Person{ID: sinks.ID(request)})
+	err = s.eachOf(ctx, "request_people", requests, func(request sinks.ID, column, text string) {
+		if n := len(people); n == 0 || people[n-1].ID != request {
+			people = append(people, sinks.Person{ID: request})
 		}
 		last := &people[len(people)-1]
-		last.Identifiers = append(last.Identifiers, i)
-		return err
+		last.Identifiers = append(last.Identifiers, sinks.Identifier{Column: column, Text: text})
+	})
+	if err != nil || len(people) == 0 {
+		return people, err
+	}
+	place := make(map[sinks.ID]int, len(people))
+	for i, p := range people {
+		place[p.ID] = i
+	}
+	err = s.eachOf(ctx, "request_terms", requests, func(request sinks.ID, name, value string) {
+		if i, known := place[request]; known {
+			people[i].Terms = append(people[i].Terms, sinks.Term{Name: name, Value: value})
+		}
 	})
 	return people, err
 }
 
+// eachOf calls each with what a statement finds of requests.
+func (s *Store) eachOf(ctx context.Context, statement string, requests []sinks.ID, each func(request sinks.ID, name, value string)) error {
+	wanted, err := ext.NewTable("wanted", ext.Column("request", "UUID"))
+	if err != nil {
+		return err
+	}
+	for _, id := range requests {
+		if err := wanted.Append(uuid.UUID(id)); err != nil {
+			return err
+		}
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted))
+	return s.query(ctx, statement, s.db, nil, func(r driver.Rows) error {
+		var request uuid.UUID
+		var name, value string
+		err := r.Scan(&request, &name, &value)
+		each(sinks.ID(request), name, value)
+		return err
+	})
+}
+
 // ForgetPeople implements sinks.RequestRegister.
 func (s *Store) ForgetPeople(ctx context.Context, requests []sinks.ID) (left sinks.Absence, err error) {
-	data := struct{ Control, RequestTable string }{s.db.Control, stagePrefix + sinks.NewID().String() + "_requests"}
+	data := struct{ Control, Name, RequestTable string }{s.db.Control, "", stagePrefix + sinks.NewID().String() + "_requests"}
 	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), data.RequestTable)) }()
 	if err := s.exec(ctx, "create_forgotten_requests", data, nil); err != nil {
 		return left, err
@@ -143,12 +177,30 @@ func (s *Store) ForgetPeople(ctx context.Context, requests []sinks.ID) (left sin
 	if err != nil {
 		return left, err
 	}
-	t := &table{Database: s.db.Control, Name: "request_people"}
-	if err := s.mutate(ctx, t, "forget_people", data); err != nil {
-		return left, err
+	for _, data.Name = range []string{"request_terms", "request_people"} {
+		if left, err = s.forget(ctx, data.Name, data); err != nil || !left.Proven() {
+			return left, err
+		}
 	}
-	return s.awaitGone(ctx, t, func() (n uint64, err error) {
+	return left, nil
+}
+
+// forget deletes what a table has of the requests that stand in another, if it has
+// anything.
+func (s *Store) forget(ctx context.Context, name string, data any) (left sinks.Absence, err error) {
+	t := &table{Database: s.db.Control, Name: name}
+	count := func() (n uint64, err error) {
 		err = s.queryRow(ctx, "count_forgotten_requests", data, nil, &n)
 		return n, err
-	})
+	}
+	n, err := count()
+	if err != nil {
+		return left, err
+	}
+	if n > 0 {
+		if err := s.mutate(ctx, t, "forget_people", data); err != nil {
+			return left, err
+		}
+	}
+	return s.awaitGone(ctx, t, count)
 }

@@ -1,1 +1,1 @@
-SELECT count() FROM {{name .Control "request_people"}} WHERE request IN (SELECT request FROM {{name .Control .RequestTable}})
+SELECT count() FROM {{name .Control .Name}} WHERE request IN (SELECT request FROM {{name .Control .RequestTable}})

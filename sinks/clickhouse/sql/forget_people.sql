@@ -1,1 +1,1 @@
-ALTER TABLE {{name .Control "request_people"}} DELETE WHERE request IN (SELECT request FROM {{name .Control .RequestTable}})
+ALTER TABLE {{name .Control .Name}} DELETE WHERE request IN (SELECT request FROM {{name .Control .RequestTable}})

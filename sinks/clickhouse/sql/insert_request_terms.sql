@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "request_terms"}} (request, term, value)
