@@ -33,6 +33,7 @@ type Settings struct {
 	Serve     ServeSettings     `yaml:"serve,omitempty" envPrefix:"SERVE_"`
 	Collector CollectorSettings `yaml:"collector,omitempty" envPrefix:"COLLECTOR_"`
 	Training  TrainingSettings  `yaml:"training,omitempty" envPrefix:"TRAINING_"`
+	Requests  RequestSettings   `yaml:"requests,omitempty" envPrefix:"REQUESTS_"`
 	Spool     SpoolSettings     `yaml:"spool,omitempty" envPrefix:"SPOOL_"`
 	// Schedule says when `lapse serve` runs jobs; it runs none if it is empty.
 	Schedule []JobSchedule   `yaml:"schedule,omitempty"`

@@ -40,6 +40,14 @@ reads them: one as application/json, or one a line as application/x-ndjson. It h
 keys of its own, in training.write_keys_file or LAPSE_TRAINING_WRITE_KEYS, and is not
 there without. The next ingest enters the notes; one that is sent again changes nothing.
 
+POST /v1/requests takes what data subjects ask for, as 'lapse subject' does: an object with
+right, subject (columns and values that name the person), set, categories, recipient,
+received, and identity_confirmed, without which the clock stands still until 'lapse
+subject accept'. One with the Idempotency-Key of an earlier one is that one. GET
+/v1/requests/ID says what became of it, and by when it has to be answered. The scheduled
+job subject carries out what is accepted. The keys are in requests.write_keys_file or
+LAPSE_REQUESTS_WRITE_KEYS.
+
 GET /healthz says that it runs, /readyz whether it can do its work, and why not, and
 /metrics is for Prometheus. SIGHUP has it carry out the policy as its file is now, which
 the audit log records; a policy with a fault changes nothing. SIGTERM lets the current
@@ -51,7 +59,9 @@ step end, and ends it within 20 seconds; a second one ends it at once.`,
   curl http://127.0.0.1:8080/readyz
   kill -HUP "$(pidof lapse)"            # the policy has changed
   curl -u "$TRAINING_KEY:" -H 'Content-Type: application/x-ndjson' \
-    --data-binary @notes.ndjson http://127.0.0.1:8080/v1/training`,
+    --data-binary @notes.ndjson http://127.0.0.1:8080/v1/training
+  curl -u "$REQUESTS_KEY:" -H 'Content-Type: application/json' -H 'Idempotency-Key: 17' \
+    -d '{"right":"erasure","subject":{"user_id":"u1"}}' http://127.0.0.1:8080/v1/requests`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
 			if listen != "" {
@@ -88,7 +98,7 @@ func (a *app) serve(ctx context.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, closeNotes()) }()
 	}
-	if a.collects() || len(a.settings.Schedule) == 0 && !a.takesNotes() {
+	if a.collects() || len(a.settings.Schedule) == 0 && !a.takesNotes() && !a.takesRequests() {
 		closeCollector, failed := a.collector(mux, metrics)
 		if failed != nil {
 			return failed
@@ -97,6 +107,10 @@ func (a *app) serve(ctx context.Context) (err error) {
 		health.Checks = append(health.Checks, a.spoolCheck())
 		a.spoolGauges(metrics)
 	}
+	requestKeys, err := a.requestKeys()
+	if err != nil {
+		return err
+	}
 	listeners, err := a.listen()
 	if err != nil {
 		return err
@@ -104,6 +118,7 @@ func (a *app) serve(ctx context.Context) (err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	service := newService(ctx, a, p, metrics)
+	a.requests(mux, service.stores, requestKeys)
 	health.Checks = append(health.Checks, service.checks()...)
 	health.Register(probes)
 	addresses := map[string]string{"address": "http://" + listeners[0].Addr().String()}
