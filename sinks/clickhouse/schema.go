@@ -150,7 +150,7 @@ func (s *Store) compare(ctx context.Context, expected []*table, live map[string]
 // personalControlTables returns the tables of the control database that hold
 // personal data.
 func (s *Store) personalControlTables() (names []string) {
-	names = append(names, "request_people")
+	names = append(names, "request_people", "request_terms")
 	for _, t := range s.tables {
 		if t.Database == s.db.Control {
 			names = append(names, t.Name)
