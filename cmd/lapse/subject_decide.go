@@ -17,18 +17,67 @@ import (
 
 var errNoRequest = errors.New("there is no such request; 'lapse subject list --all' shows them")
 
-// refusalReasons are the codes of why a request can be refused.
-var refusalReasons = []string{
-	"identity_not_confirmed", // Article 12(2) GDPR
-	"manifestly_unfounded",   // Article 12(5)
-	"excessive",              // Article 12(5)
-	"rights_of_others",       // Article 15(4)
-	"freedom_of_expression",  // Article 17(3)(a)
-	"legal_obligation",       // Article 17(3)(b)
-	"public_interest",        // Article 17(3)(c), (d)
-	"legal_claims",           // Article 17(3)(e)
-	"compelling_grounds",     // Article 21(1)
-	"no_data_held",
+// refusalReason is a coded reason for which requests can be refused: the article of the
+// GDPR that it stands in, and the rights against which it counts, all if it names none.
+type refusalReason struct {
+	code, article, words string
+	rights               []sinks.Right
+}
+
+var refusalReasons = []refusalReason{
+	{"identity_not_confirmed", "12(2)", "nobody knows whether the person is who asks", nil},
+	{"manifestly_unfounded", "12(5)", "", nil},
+	{"excessive", "12(5)", "in particular because it is repeated", nil},
+	{"rights_of_others", "15(4)", "a copy would tell about others", []sinks.Right{sinks.RightAccess, sinks.RightPortability}},
+	{"freedom_of_expression", "17(3)(a)", "and of information", []sinks.Right{sinks.RightErasure}},
+	{"legal_obligation", "17(3)(b)", "the law says that it is kept", []sinks.Right{sinks.RightErasure}},
+	{"public_interest", "17(3)(c), (d)", "public health, archives, research", []sinks.Right{sinks.RightErasure}},
+	{"legal_claims", "17(3)(e), 21(1)", "it is needed to establish, exercise or defend them", []sinks.Right{sinks.RightErasure, sinks.RightObjection}},
+	{"compelling_grounds", "21(1)", "compelling legitimate grounds override the person's interests", []sinks.Right{sinks.RightObjection}},
+	{"no_data_held", "12(4)", "nothing is held of the person", nil},
+}
+
+// refusalCodes are the codes of the reasons.
+func refusalCodes() (codes []string) {
+	for _, r := range refusalReasons {
+		codes = append(codes, r.code)
+	}
+	return codes
+}
+
+// refusalsInWords lists the reasons for the help.
+func refusalsInWords() string {
+	var b strings.Builder
+	for _, r := range refusalReasons {
+		words := "Article " + r.article
+		if r.words != "" {
+			words += ": " + r.words
+		}
+		if len(r.rights) > 0 {
+			words += " (" + joined(r.rights) + ")"
+		}
+		_, _ = fmt.Fprintf(&b, "  %-23s %s\n", r.code, words)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// checkRefusal refuses reasons that do not count against the rights of requests.
+func (i *installation) checkRefusal(ctx context.Context, code string, requests []string) error {
+	reason := refusalReasons[slices.IndexFunc(refusalReasons, func(r refusalReason) bool { return r.code == code })]
+	for _, text := range requests {
+		id, err := parseRequest(text)
+		if err != nil {
+			return err
+		}
+		r, err := i.request(ctx, id)
+		if err != nil {
+			return err
+		}
+		if len(reason.rights) > 0 && !slices.Contains(reason.rights, r.Right) {
+			return usageError{fmt.Errorf("--reason: %s (Article %s GDPR) counts against %s, and %s asks for %s", code, reason.article, joined(reason.rights), id, r.Right)}
+		}
+	}
+	return nil
 }
 
 // clauseFlagPattern is how the policy's clauses are written.
@@ -52,12 +101,13 @@ func (a *app) subjectDecisionCommand(event sinks.RequestEvent) *cobra.Command {
 		c.Example = "  lapse subject accept 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 && lapse run subject"
 	case sinks.RequestRefused:
 		c.Use, c.Short = "refuse ID... --reason CODE --clause CLAUSE", "Refuse requests, with a coded reason and the clause it rests on"
-		c.Long = "Refuses requests, and forgets who asked. The reasons are:\n  " + strings.Join(refusalReasons, "\n  ")
-		c.Example = "  lapse subject refuse 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 --reason legal_claims --clause C16"
+		c.Long = "Refuses requests, and forgets who asked. The reasons, with where the GDPR has them, are:\n\n" + refusalsInWords()
+		c.Example = `  lapse subject refuse 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 --reason legal_claims --clause C16
+  lapse subject refuse 7a1e90c2d4b8463f9c0d1e2f3a4b5c6d --reason compelling_grounds --clause C7`
 		c.Flags().StringVar(&f.reason, "reason", "", "code of the reason; --help lists them")
 		c.Flags().StringVar(&f.clause, "clause", "", "clause of the policy, such as C16")
 		_, _ = c.MarkFlagRequired("reason"), c.MarkFlagRequired("clause")
-		_ = c.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(refusalReasons, cobra.ShellCompDirectiveNoFileComp))
+		_ = c.RegisterFlagCompletionFunc("reason", cobra.FixedCompletions(refusalCodes(), cobra.ShellCompDirectiveNoFileComp))
 	case sinks.RequestExtended:
 		c.Use, c.Short = "extend ID... --reason TEXT", "Extend the time for an answer, with a reason; the person has to be told"
 		c.Example = `  lapse subject extend 5f0c6dd1a3a84e16b8f0a1c2d3e4f506 --reason "records of many years" --until 2026-09-01`
@@ -72,8 +122,8 @@ func (a *app) subjectDecisionCommand(event sinks.RequestEvent) *cobra.Command {
 }
 
 func (a *app) decide(ctx context.Context, event sinks.RequestEvent, f requestDecision, args []string) error {
-	if event == sinks.RequestRefused && !slices.Contains(refusalReasons, f.reason) {
-		return usageError{fmt.Errorf("--reason: %q is no code; use one of %s", f.reason, strings.Join(refusalReasons, ", "))}
+	if event == sinks.RequestRefused && !slices.Contains(refusalCodes(), f.reason) {
+		return usageError{fmt.Errorf("--reason: %q is no code; use one of %s", f.reason, strings.Join(refusalCodes(), ", "))}
 	}
 	if event == sinks.RequestRefused && !clauseFlagPattern.MatchString(f.clause) {
 		return usageError{fmt.Errorf("--clause: %q is not a clause; write the policy's clause such as C16", f.clause)}
@@ -83,6 +133,11 @@ func (a *app) decide(ctx context.Context, event sinks.RequestEvent, f requestDec
 		return err
 	}
 	defer i.Close() //nolint:errcheck // what matters has been made durable before
+	if event == sinks.RequestRefused {
+		if err := i.checkRefusal(ctx, f.reason, args); err != nil {
+			return err
+		}
+	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
 	var notes []sinks.RequestNote
 	for _, text := range args {
