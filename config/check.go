@@ -115,6 +115,16 @@ func (p *Policy) checkRegisters(r *reporter) {
 		if len(u.LegalBases) == 0 {
 			r.fault(at.key("legal_bases"), "a purpose needs a legal basis (Article 6(1) GDPR)")
 		}
+		if a := u.Automated; a != nil {
+			at := at.key("automated")
+			checkClause(r, at, a.Clause)
+			if a.Logic == "" {
+				r.fault(at.key("logic"), "say by which logic people are judged (Article 15(1)(h) GDPR)")
+			}
+			if a.Significance == "" {
+				r.fault(at.key("significance"), "say what it means for people, and what follows from it (Article 15(1)(h) GDPR)")
+			}
+		}
 		for j, b := range u.LegalBases {
 			if !known(bases, b.Basis) {
 				r.fault(at.key("legal_bases").item(j, "").key("basis"), "%q is not a legal basis; use one of %s", b.Basis, join(bases))

@@ -223,6 +223,12 @@ func (d *difference) purposes(before, after *Policy) {
 		case was.Consent != "" && now.Consent == "":
 			d.add("purposes", More, "%s needs consent no more (%s)", now.ID, was.Consent)
 		}
+		switch {
+		case was.Automated == nil && now.Automated != nil:
+			d.add("purposes", More, "%s judges people by machines: %s", now.ID, now.Automated.Logic)
+		case was.Automated != nil && now.Automated == nil:
+			d.add("purposes", Less, "%s judges people by machines no more", now.ID)
+		}
 	}
 	for _, was := range before.Purposes {
 		if find(after, was.ID) == nil {

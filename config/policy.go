@@ -94,6 +94,22 @@ type Purpose struct {
 	// without which the purpose is not pursued. What serves no other purpose is then
 	// not stored.
 	Consent string `yaml:"consent,omitempty"`
+	// Automated describes the profiling, and the decisions without a person, that the
+	// purpose involves (Articles 13(2)(f), 15(1)(h) and 22 GDPR), if it does.
+	Automated *AutomatedDecision `yaml:"automated,omitempty"`
+}
+
+// AutomatedDecision says in words for people what is decided or inferred about them by
+// machines alone.
+type AutomatedDecision struct {
+	Clause string `yaml:"clause"`
+	// Logic is the logic involved: from what, by what means, what is inferred.
+	Logic string `yaml:"logic"`
+	// Significance is what it means for the person, and what follows.
+	Significance string `yaml:"significance"`
+	// Review is how a person can be had to look at it, and how it can be contested; if it
+	// is left out, the data protection officer is asked.
+	Review string `yaml:"review,omitempty"`
 }
 
 // LegalBasis is one ground of Article 6(1) GDPR, and when it applies.

@@ -49,8 +49,8 @@ type AccessSummary struct {
 	Recipients []AccessRecipient `json:"recipients"`
 	Regions    []string          `json:"regions"`
 	Safeguards []string          `json:"safeguards,omitempty"`
-	// Decisions says what is decided about people automatically: nothing in Lapse does.
-	Decisions string `json:"automated_decisions"`
+	// Decisions are what is inferred or decided about people by machines alone.
+	Decisions []Decision `json:"automated_decisions"`
 }
 
 // AccessDataset is what there is in one dataset, and why.
@@ -134,7 +134,7 @@ func (j *Access) summary(request *sinks.Request, person sinks.Person, now time.T
 		Right: request.Right, Request: request.ID, Received: request.Received, Made: now.UTC().Truncate(time.Second), Program: j.Program,
 		Policy: p.Name + " " + p.Version, Source: p.Source, Controller: p.Controller, DPO: p.DPO, Datasets: []AccessDataset{}, Recipients: []AccessRecipient{},
 		Regions: p.Regions.Allowed, Safeguards: p.Regions.Safeguards,
-		Decisions: "none: nothing that is held here is used to decide about you without a person",
+		Decisions: Decisions(p),
 	}
 	for _, i := range person.Identifiers {
 		if !slices.Contains(s.Known, i.Column) {

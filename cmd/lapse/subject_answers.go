@@ -29,6 +29,8 @@ type answered struct {
 	Holds   int      `json:"holds,omitempty"`
 	Entries int      `json:"ledger_entries,omitempty"`
 	Answer  string   `json:"answer,omitempty"`
+	// Decisions are what an explanation explains.
+	Decisions []jobs.Decision `json:"automated_decisions,omitempty"`
 	*madeCopy
 	words string
 }
@@ -180,5 +182,5 @@ func (a *answers) decideFor(ctx context.Context, r *sinks.Request, p sinks.Perso
 
 func (a *answers) explain() answered {
 	words := jobs.DecisionsInWords(a.policy)
-	return answered{Answer: words, words: words}
+	return answered{Answer: words, Decisions: jobs.Decisions(a.policy), words: words}
 }
