@@ -2,10 +2,8 @@ package clickhouse
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -20,20 +18,23 @@ type personRowsOf struct {
 	Format    string
 	Selected  []tableColumn
 	TupleType string
+	Ends      bool // not all of the person's events count
 }
 
 // EachPersonRow implements sinks.PersonExport. Rows travel in ClickHouse's blocks; a
 // person with many is sorted on disk.
-func (s *Store) EachPersonRow(ctx context.Context, dataset string, person sinks.Person, columns []string, format sinks.RowFormat, each func(string) error) (err error) {
-	x, err := s.newSearch(ctx, dataset, sinks.People{Persons: []sinks.Person{person}}, nil, time.Now())
+func (s *Store) EachPersonRow(ctx context.Context, dataset string, person sinks.Person, columns []string, format sinks.RowFormat, each func(string) error) error {
+	t, err := s.table(dataset)
 	if err != nil {
-		return fmt.Errorf("read the person's rows of %s: %w", dataset, err)
+		return err
 	}
-	defer func() { err = errors.Join(err, x.end(ctx)) }()
-	data := personRowsOf{search: x, Format: string(format)}
+	if t.dataset == nil {
+		return fmt.Errorf("read the person's rows of %s: it is not a dataset", dataset)
+	}
+	data := personRowsOf{Format: string(format), Ends: !person.Until.IsZero()}
 	var parts []string
 	for _, name := range columns {
-		for _, c := range x.table.Columns {
+		for _, c := range t.Columns {
 			if c.Name == name {
 				data.Selected = append(data.Selected, c)
 				parts = append(parts, quote(c.Name)+" "+c.Type)
@@ -41,11 +42,19 @@ func (s *Store) EachPersonRow(ctx context.Context, dataset string, person sinks.
 		}
 	}
 	data.TupleType = "Tuple(" + strings.Join(parts, ", ") + ")"
-	return s.query(ctx, "person_rows", data, nil, func(r driver.Rows) error {
-		var text string
-		if err := r.Scan(&text); err != nil {
-			return err
-		}
-		return each(text)
+	err = s.withPeople(ctx, []sinks.Person{person}, func(x *search) error {
+		x.Database, x.Name, x.Time, x.Columns = t.Database, t.Name, t.Time, t.dataset.Subject
+		data.search = x
+		return s.query(ctx, "person_rows", data, parameters{"until": milliseconds(orEpoch(person.Until))}, func(r driver.Rows) error {
+			var text string
+			if err := r.Scan(&text); err != nil {
+				return err
+			}
+			return each(text)
+		})
 	})
+	if err != nil {
+		return fmt.Errorf("read the person's rows of %s: %w", dataset, err)
+	}
+	return nil
 }
