@@ -33,6 +33,9 @@ type Gateway struct {
 	Client  *minio.Client // for what tests do beside a bucket's interface
 	key     *url.Userinfo
 	folders [2]string // of objects, and of their earlier versions
+	binary  string
+	running *exec.Cmd  // nil while it is stopped
+	exited  chan error // of the running server
 }
 
 // StartGateway starts a server for the duration of a test, and skips the test where
@@ -47,10 +50,19 @@ func StartGateway(t testing.TB) *Gateway {
 		}
 		return connect(t, &Gateway{Address: at.Host, key: at.User})
 	}
-	binary := gatewayTool.path(t)
-	address := freeAddress(t)
-	folders := [2]string{t.TempDir(), t.TempDir()}
-	cmd := exec.Command(binary, "--port", address, "--quiet", "posix", "--versioning-dir", folders[1], folders[0])
+	g := connect(t, &Gateway{
+		Address: freeAddress(t), key: url.UserPassword(GatewayAccessKey, GatewaySecretKey),
+		folders: [2]string{t.TempDir(), t.TempDir()}, binary: gatewayTool.path(t),
+	})
+	t.Cleanup(g.kill)
+	g.Start(t)
+	return g
+}
+
+// Start starts the server again after Stop, at the same address, with what it held.
+func (g *Gateway) Start(t testing.TB) {
+	t.Helper()
+	cmd := exec.Command(g.binary, "--port", g.Address, "--quiet", "posix", "--versioning-dir", g.folders[1], g.folders[0])
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY="+GatewayAccessKey, "ROOT_SECRET_KEY="+GatewaySecretKey)
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -59,13 +71,27 @@ func StartGateway(t testing.TB) *Gateway {
 	}
 	exited := make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-exited //nolint:errcheck // it was killed
-	})
-	g := connect(t, &Gateway{Address: address, key: url.UserPassword(GatewayAccessKey, GatewaySecretKey), folders: folders})
+	g.running, g.exited = cmd, exited
 	g.await(t, exited, &output)
-	return g
+}
+
+// Stop ends the server as a power cut does, and skips the test where it is not one of
+// our own.
+func (g *Gateway) Stop(t testing.TB) {
+	t.Helper()
+	if g.running == nil {
+		t.Skip("another server than one of our own is not to be stopped")
+	}
+	g.kill()
+}
+
+func (g *Gateway) kill() {
+	if g.running == nil {
+		return
+	}
+	_ = g.running.Process.Kill()
+	<-g.exited //nolint:errcheck // it was killed
+	g.running = nil
 }
 
 func connect(t testing.TB, g *Gateway) *Gateway {
