@@ -18,6 +18,10 @@ type RequestRule struct {
 	// Backups is for how long backups of the stores are kept: what was erased is gone
 	// from them when it has passed. If it is left out nothing is said about them.
 	Backups Period `yaml:"backups,omitempty"`
+	// Erasures is how long after the last erasure the key of the erasure ledger is kept.
+	// Then it is destroyed, and nobody in the ledger is recognised any more. If it is left
+	// out the key is kept. It should outlast the backups.
+	Erasures Period `yaml:"erasures,omitempty"`
 }
 
 // defaultWorkingDays is the time for an answer where the policy does not say: that of
@@ -49,6 +53,9 @@ func (p *Policy) checkRequests(r *reporter) {
 		return
 	}
 	checkClause(r, at, rule.Clause)
+	if !rule.Erasures.IsZero() && shorter(rule.Erasures, rule.Backups) {
+		r.fault(at.key("erasures"), "%s is shorter than backups are kept (%s): one of them would bring people back whom nobody recognises any more", rule.Erasures, rule.Backups)
+	}
 	switch {
 	case rule.WorkingDays < 0 || rule.WorkingDays > 60:
 		r.fault(at.key("working_days"), "%d is not a time for an answer; write a number of working days such as 10", rule.WorkingDays)

@@ -32,6 +32,9 @@ type Subject struct {
 	Exports sinks.Exports
 	// Answers carries out the rights other than erasure.
 	Answers Answers
+	// LedgerKeys holds the key of the erasure ledger, which is destroyed when the policy
+	// says. It may be nil.
+	LedgerKeys sinks.LedgerKeys
 	// Requests restricts what is planned to answers of these requests, where there are
 	// any.
 	Requests []sinks.ID
@@ -96,8 +99,11 @@ func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, erro
 		return steps, nil
 	}
 	executing, err := j.erasures(ctx, sinks.RequestExecuting)
-	if err != nil || len(executing) == 0 {
+	if err != nil {
 		return nil, err
+	}
+	if len(executing) == 0 {
+		return j.planLedgerKey(ctx, now)
 	}
 	people, err := j.people(ctx, executing)
 	if err != nil {
@@ -236,6 +242,8 @@ func (j *Subject) Execute(ctx context.Context, in Session, steps []Step) []Outco
 		return j.answer(ctx, in, steps)
 	case sinks.ActionDeleteExport:
 		return j.deleteExports(steps)
+	case sinks.ActionDestroyKey:
+		return []Outcome{j.destroyLedgerKey(ctx, in, steps[0])}
 	}
 	return failAll(steps, fmt.Errorf("a run for data subjects does not do %q", steps[0].Action))
 }

@@ -143,7 +143,7 @@ const (
 	ActionEraseSubjects  Action = "erase_subjects"   // delete the rows of the subjects whose window has passed
 	ActionPurgeItem      Action = "purge_item"       // delete one training item with its derivatives
 	ActionForgetItems    Action = "forget_items"     // delete the register rows of purged training items
-	ActionDestroyKey     Action = "destroy_key"      // destroy the key of the pseudonyms of a period of event time
+	ActionDestroyKey     Action = "destroy_key"      // destroy the key of the pseudonyms of a period of event time, or of the erasure ledger
 	ActionRecordConsent  Action = "record_consent"   // enter decisions to consent in the consent ledger
 	ActionWithdraw       Action = "withdraw_consent" // enter decisions against it
 	ActionRotateKey      Action = "rotate_key"       // the log's next checkpoints are signed by NewKey

@@ -65,3 +65,11 @@ type Keyring interface {
 	// Destroy deletes a period's key. There need not be one.
 	Destroy(p KeyPeriod) error
 }
+
+// LedgerKeys holds the keys of the ledgers about people.
+type LedgerKeys interface {
+	// Made returns when the key of a ledger was made; zero if there is none.
+	Made(ledger string) (time.Time, error)
+	// DestroySecret deletes the key of a ledger. There need not be one.
+	DestroySecret(ledger string) error
+}

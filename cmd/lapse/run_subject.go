@@ -58,7 +58,7 @@ func (i *installation) subject() (*jobs.Subject, error) {
 	}
 	exports, err := i.exports()
 	return &jobs.Subject{
-		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""), Exports: exports,
+		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""), Exports: exports, LedgerKeys: i.keys,
 		Answers: &answers{installation: i, made: map[sinks.ID]answered{}},
 	}, err
 }

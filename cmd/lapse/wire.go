@@ -300,7 +300,7 @@ func (i *installation) gate(ctx context.Context) (*jobs.Gate, error) {
 // The ledgers' names in the keyring.
 const (
 	consentLedger = "consents"
-	erasureLedger = "erasures"
+	erasureLedger = jobs.ErasureLedgerName
 )
 
 func (i *installation) anonymise() *jobs.Anonymise {

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"time"
 
 	"github.com/facesoft/lapse/sinks"
 )
@@ -24,7 +25,10 @@ import (
 // Folder is a keyring in a folder.
 type Folder struct{ dir string }
 
-var _ sinks.Keyring = (*Folder)(nil)
+var (
+	_ sinks.Keyring    = (*Folder)(nil)
+	_ sinks.LedgerKeys = (*Folder)(nil)
+)
 
 // Open returns the keyring in dir, which is made (mode 0700) if it does not exist.
 // A folder that others can read is refused.
@@ -54,6 +58,21 @@ func (f *Folder) Secret(ledger string) (sinks.LedgerKey, error) {
 	key, err := f.named("ledger-" + ledger)
 	return sinks.LedgerKey(key), err
 }
+
+// Made implements sinks.LedgerKeys.
+func (f *Folder) Made(ledger string) (time.Time, error) {
+	info, err := os.Stat(f.path("ledger-" + ledger))
+	if errors.Is(err, fs.ErrNotExist) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the key of %s: %w", ledger, err)
+	}
+	return info.ModTime().UTC(), nil
+}
+
+// DestroySecret implements sinks.LedgerKeys.
+func (f *Folder) DestroySecret(ledger string) error { return f.destroy("ledger-" + ledger) }
 
 type key [32]byte
 
@@ -133,8 +152,10 @@ func (f *Folder) Periods() ([]sinks.KeyPeriod, error) {
 }
 
 // Destroy implements sinks.Keyring.
-func (f *Folder) Destroy(p sinks.KeyPeriod) error {
-	file, err := os.OpenFile(f.path(p.String()), os.O_WRONLY, 0)
+func (f *Folder) Destroy(p sinks.KeyPeriod) error { return f.destroy(p.String()) }
+
+func (f *Folder) destroy(p string) error {
+	file, err := os.OpenFile(f.path(p), os.O_WRONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -145,7 +166,7 @@ func (f *Folder) Destroy(p sinks.KeyPeriod) error {
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("destroy the key of %s: %w", p, err)
 	}
-	if err := os.Remove(f.path(p.String())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(f.path(p)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("destroy the key of %s: %w", p, err)
 	}
 	return f.sync()
