@@ -16,15 +16,16 @@ func (s *site) fillDays(n, days int) {
 	s.Helper()
 	s.execute(fmt.Sprintf(`INSERT INTO {personal}.events (occurred_at, call, name, user_id, anonymous_id, device_id, ip, user_agent, browser, os, device_type,
 			locale, country, city, url, referrer, duration_ms, response_ms, scroll_depth, clicks, lapse_record, lapse_source, lapse_position)
-		SELECT toDateTime64('2024-01-01 00:00:00', 3, 'UTC') + toIntervalDay(number %% %d) + toIntervalSecond(rand(1) %% 86400),
-			['page', 'page', 'page', 'track'][1 + rand(2) %% 4], ['Home', 'Search', 'Item', 'Basket', 'Help'][1 + rand(3) %% 5],
-			if(rand(4) %% 3 = 0, concat('user-', toString(rand(5) %% 20000)), ''), concat('visitor-', toString(rand(5) %% 20000)), concat('device-', toString(rand(5) %% 20000)),
-			IPv4NumToString(rand(6)), concat('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/', toString(rand(7) %% 60), '.0 Safari/537.36'),
-			['Chrome', 'Firefox', 'Safari', 'Edge'][1 + rand(7) %% 4], ['Windows', 'macOS', 'Linux', 'Android', 'iOS'][1 + rand(8) %% 5], ['desktop', 'mobile'][1 + rand(8) %% 2],
-			['en-GB', 'fr-FR', 'de-DE', 'nl-NL'][1 + rand(9) %% 4], ['GB', 'FR', 'DE', 'NL'][1 + rand(9) %% 4], ['London', 'Paris', 'Berlin', 'Leiden'][1 + rand(9) %% 4],
-			concat('https://shop.example/', ['home', 'search', 'basket', concat('item/', toString(rand(10) %% 5000))][1 + rand(11) %% 4], '?session=', hex(rand64(12))),
-			['', 'https://search.example/?q=shoes', 'https://news.example/today'][1 + rand(13) %% 3],
-			rand(14) %% 60000, rand(15) %% 900, rand(16) %% 100, rand(17) %% 9,
+		WITH rand(1) %% 20000 AS who, 1 + rand(2) %% 4 AS what
+		SELECT toDateTime64('2024-01-01 00:00:00', 3, 'UTC') + toIntervalDay(number %% %d) + toIntervalSecond(rand(3) %% 86400),
+			if(rand(4) %% 8 = 0, 'track', 'page'), ['Home', 'Search', 'Basket', 'Item'][what],
+			if(rand(5) %% 3 = 0, concat('user-', toString(who)), ''), concat('visitor-', toString(who)), concat('device-', toString(who)),
+			IPv4NumToString(toUInt32(sipHash64(who, rand(6) %% 3))), concat('Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/', toString(who %% 60), '.0 Safari/537.36'),
+			['Chrome', 'Firefox', 'Safari', 'Edge'][1 + who %% 4], ['Windows', 'macOS', 'Linux', 'Android', 'iOS'][1 + who %% 5], ['desktop', 'mobile'][1 + who %% 3 %% 2],
+			['en-GB', 'fr-FR', 'de-DE', 'nl-NL'][1 + who %% 7 %% 4], ['GB', 'FR', 'DE', 'NL'][1 + who %% 7 %% 4], ['London', 'Paris', 'Berlin', 'Leiden'][1 + who %% 7 %% 4],
+			concat('https://shop.example/', ['home', 'search', 'basket', concat('item/', toString(rand(7) %% 5000))][what], '?session=', hex(rand64(8))),
+			['', 'https://search.example/?q=shoes', 'https://news.example/today'][1 + rand(9) %% 3],
+			rand(10) %% 60000, rand(11) %% 900, rand(12) %% 100, rand(13) %% 9,
 			reinterpretAsUUID(sipHash128(number)), 1, number
 		FROM numbers(%d)
 		SETTINGS max_partitions_per_insert_block = 0, max_insert_threads = 2, min_insert_block_size_rows = 4000000`, days, n))

@@ -61,7 +61,7 @@ func Open(ctx context.Context, store Store, key Signer, now func() time.Time) (*
 	l.writer = &writer{store: store, now: now}
 	err := l.writer.use(key)
 	if err == nil {
-		err = l.writer.open(ctx)
+		err = untilFirst(ctx, func() error { return l.writer.open(ctx) })
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open audit log: %w", err)

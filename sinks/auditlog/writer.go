@@ -46,12 +46,17 @@ type provenance struct {
 // soon as they are durable. Their tiles are written when much is staged, or by
 // finish; what that leaves undone, the next batch or the next Open does.
 func (w *writer) commit(ctx context.Context, b batch, committed func(time.Time)) error {
+	return untilFirst(ctx, func() error { return w.attempt(ctx, b, committed) })
+}
+
+// untilFirst does something again for as long as another writer is faster.
+func untilFirst(ctx context.Context, do func() error) error {
 	for {
-		err := w.attempt(ctx, b, committed)
+		err := do()
 		if !errors.Is(err, ErrConflict) {
 			return err
 		}
-		// Another writer was faster. A random pause keeps two from meeting again.
+		// A random pause keeps two from meeting again.
 		select {
 		case <-time.After(time.Duration(1+rand.IntN(20)) * time.Millisecond):
 		case <-ctx.Done():

@@ -3,8 +3,16 @@
 INSERT INTO {{name .Control .TaintTable}}
 SELECT lapse_partition, lapse_text
 FROM (
-    SELECT DISTINCT lapse_partition, arrayJoin([{{range $i, $text := .G.DistinctTexts}}{{if $i}}, {{end}}toString({{$text}}){{end}}]::Array(String)) AS lapse_text
-    FROM {{name .Control .CellTable}}
+    SELECT DISTINCT lapse_partition, lapse_text
+    FROM (
+        {{- range $i, $text := .G.DistinctTexts}}{{if $i}}
+        UNION ALL{{end}}
+        SELECT DISTINCT lapse_partition, toString({{$text}}) AS lapse_text
+        FROM {{name $.Control $.CellTable}}
+        {{- else}}
+        SELECT '' AS lapse_partition, '' AS lapse_text WHERE 0
+        {{- end}}
+    )
 )
 WHERE {{template "holds_identifier.sql" .}}
-SETTINGS max_block_size = 8192
+SETTINGS max_block_size = 8192, query_plan_filter_push_down = 0
