@@ -155,7 +155,10 @@ func (i *installation) openDecoding() (err error) {
 func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Options, error) {
 	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: i.policy, Trace: i.trace}
 	if i.settings.ClickHouse.DSN != "" {
-		return o, fromDSN(&o, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile)
+		if err := fromDSN(&o, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile); err != nil {
+			return o, err
+		}
+		return o, oneServer(o.Addresses)
 	}
 	if err := i.startEngine(ctx); err != nil {
 		return o, err
@@ -201,6 +204,15 @@ func fromDSN(o *clickhouse.Options, dsn, passwordFile string) error {
 	}
 	o.Password = strings.TrimRight(string(secret), "\r\n")
 	return nil
+}
+
+// oneServer refuses a list of servers. The tables are local to one: of what is gone
+// from it, another that answers in its place may still hold rows.
+func oneServer(addresses []string) error {
+	if len(addresses) == 1 {
+		return nil
+	}
+	return usageError{fmt.Errorf("clickhouse.dsn names %d servers; name one, and give each other server an installation of its own: Lapse neither shards nor replicates its tables", len(addresses))}
 }
 
 // openSpool opens a folder that requests are written to.
