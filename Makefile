@@ -58,6 +58,11 @@ bench-purge: engine ## Purge 100,000 objects from an S3 server, beside a client 
 	LAPSE_BENCH_OBJECTS=$${LAPSE_BENCH_OBJECTS:-100000} go test -run '^$$' -bench '^BenchmarkPurge$$' -benchtime 1x -timeout 60m ./jobs && \
 	go test -run '^$$' -bench PlanPurge -benchtime 3x ./jobs
 
+.PHONY: bench-anonymise
+bench-anonymise: engine ## Anonymise 3.4 million events of a day and 20 million of a year, beside ClickHouse's bare ways
+	LAPSE_BENCH_EVENTS=$(or $(EVENTS),3400000) go test ./jobs -run '^$$' -bench '^Benchmark(Plan)?Anonymise$$' -benchtime 1x -timeout 60m
+	LAPSE_BENCH_EVENTS=$(or $(YEAR),20000000) go test ./jobs -run '^$$' -bench '^BenchmarkAnonymiseYear$$' -benchtime 1x -timeout 60m
+
 .PHONY: bench-erase
 bench-erase: engine ## Erase 1,000 people from 50 million events, beside one bare ALTER … DELETE
 	LAPSE_BENCH_EVENTS=$(or $(EVENTS),50000000) go test ./jobs -run '^$$' -bench ErasePeople -benchtime 1x -timeout 120m

@@ -15,7 +15,7 @@ SELECT
 FROM {{name .G.Personal.Database .G.Personal.Name}} AS lapse_rows
 {{- if .WithSubject}}
 {{- range .G.Subject.Links}}
-LEFT JOIN (
+LEFT ANY JOIN (
     SELECT _partition_id AS lapse_tied_in, {{.Weaker}} AS lapse_weaker, max({{.Stronger}}) AS lapse_stronger
     FROM {{name $.G.Personal.Database $.G.Personal.Name}}
     WHERE _partition_id IN {partitions:Array(String)} AND {{.Weaker}} != '' AND {{.Stronger}} != ''

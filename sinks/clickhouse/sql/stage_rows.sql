@@ -3,5 +3,5 @@ SELECT toDate(lapse_event_time, 'UTC'){{range .G.Values}}, {{.Expression}}{{end}
 FROM (
 {{template "rows.sql" .}}
 ) AS lapse_rows
-INNER JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
+SEMI LEFT JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
 SETTINGS min_insert_block_size_rows = 4000000, min_insert_block_size_bytes = 1073741824, max_insert_threads = 1

@@ -12,7 +12,7 @@ FULL OUTER JOIN (
     FROM (
 {{template "rows.sql" .}}
     ) AS lapse_rows
-    INNER JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
+    SEMI LEFT JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
     GROUP BY lapse_partition, lapse_class
 ) AS lapse_personal USING (lapse_partition, lapse_class)
 GROUP BY lapse_partition

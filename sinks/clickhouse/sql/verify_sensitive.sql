@@ -16,7 +16,7 @@ FROM (
         FROM (
 {{template "rows.sql" .}}
         ) AS lapse_rows
-        INNER JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
+        SEMI LEFT JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
         GROUP BY lapse_partition, lapse_class, lapse_sensitive
     ) AS lapse_personal USING (lapse_partition, lapse_class, lapse_sensitive)
     LEFT JOIN (
