@@ -150,10 +150,13 @@ func (i *installation) openDecoding() (err error) {
 	return nil
 }
 
+// reserve is how many bytes of ClickHouse's disk a run leaves free when it copies partitions.
+const reserve = 256 << 20
+
 // clickhouseOptions says how to reach ClickHouse: the server that the settings
 // name, or the embedded engine, which is started if it does not run.
 func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Options, error) {
-	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: i.policy, Trace: i.trace}
+	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: i.policy, Reserve: reserve, Trace: i.trace}
 	if i.settings.ClickHouse.DSN != "" {
 		if err := fromDSN(&o, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile); err != nil {
 			return o, err

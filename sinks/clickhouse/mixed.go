@@ -103,6 +103,9 @@ func (s *Store) Separate(ctx context.Context, dataset string, partitions []sinks
 		return err
 	}
 	exempt, err := x.count(ctx, partitions)
+	if err == nil {
+		err = s.checkRoom(ctx, x.table, partitionIDs(partitions))
+	}
 	if err != nil {
 		return fmt.Errorf("separate rows of %s: %w", dataset, err)
 	}

@@ -84,12 +84,15 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 	return st, nil
 }
 
-func (st *stage) parameters() parameters {
+func (st *stage) parameters() parameters { return st.G.over(st.ids()) }
+
+// ids returns ClickHouse's ids of the partitions.
+func (st *stage) ids() []string {
 	ids := make([]string, len(st.pubs))
 	for i, p := range st.pubs {
 		ids[i] = partitionID(p.Partition)
 	}
-	return st.G.over(ids)
+	return ids
 }
 
 // publication returns the record of the partition with ClickHouse's id.
@@ -105,6 +108,9 @@ func (st *stage) publication(id string) (*sinks.Publication, error) {
 // prepare finds the cells of each level, finest first, and writes the generalised
 // rows.
 func (st *stage) prepare(ctx context.Context) error {
+	if err := st.store.checkRoom(ctx, st.G.Personal, st.ids()); err != nil {
+		return err
+	}
 	if err := st.chooseEngine(ctx); err != nil {
 		return err
 	}

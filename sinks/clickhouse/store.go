@@ -40,6 +40,8 @@ type Options struct {
 	// Sync makes what ClickHouse has written durable. Where it is nil, as with a
 	// server, the tables are made so that every part is synced when it is written.
 	Sync func() error
+	// Reserve is how many bytes of a disk are left free when partitions are copied on it.
+	Reserve uint64
 	// Trace is told how long each statement took. It may be nil.
 	Trace func(statement string, took time.Duration)
 }
@@ -53,6 +55,8 @@ type Store struct {
 	tables map[string]*table // personal tables by dataset, and Lapse's own
 	sync   func() error
 	trace  func(statement string, took time.Duration)
+
+	reserve uint64 // bytes
 
 	// Blocks go over connections of their own, without the row-wise client's copies.
 	natives struct {
@@ -90,7 +94,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := ping(ctx, conn); err != nil {
 		return nil, errors.Join(fmt.Errorf("open clickhouse at %v: %w", o.Addresses, err), conn.Close())
 	}
-	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync, trace: o.Trace}
+	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync, trace: o.Trace, reserve: o.Reserve}
 	if s.trace == nil {
 		s.trace = func(string, time.Duration) {}
 	}

@@ -1,7 +1,7 @@
 {{- /* The rows of each partition, grouped by all that could be published of them. Of the
        people in a cell only as many are noted as decide: k of one cell make any class
        large enough. Small partitions are worked on in memory, large ones on disk. */ -}}
-SELECT lapse_rows.lapse_partition AS lapse_partition, lapse_rows.lapse_cell AS lapse_cell,
+SELECT any(lapse_rows.lapse_partition) AS lapse_partition, lapse_rows.lapse_cell AS lapse_cell,
     groupUniqArray({{.G.K}})(sipHash128(lapse_rows.lapse_subject)) AS lapse_people
     {{- range $i, $e := .G.Expressions}},
     any(lapse_rows.{{cellValue $i}}) AS {{cellValue $i}}
@@ -12,4 +12,4 @@ SELECT lapse_rows.lapse_partition AS lapse_partition, lapse_rows.lapse_cell AS l
 FROM (
 {{template "rows.sql" .}}
 ) AS lapse_rows
-GROUP BY lapse_partition, lapse_cell
+GROUP BY lapse_cell

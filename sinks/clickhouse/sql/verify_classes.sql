@@ -1,18 +1,20 @@
 {{- /* Compares what is published, class by class, with what the personal rows give,
-       and counts the people of each class again, by the published values. */ -}}
-SELECT lapse_partition, countIf(lapse_published.lapse_rows != lapse_personal.lapse_rows), count(), min(lapse_personal.lapse_people), sum(lapse_published.lapse_rows)
+       and counts the people of each class again, by the published values. A class is of
+       one partition. */ -}}
+SELECT if(lapse_published.lapse_rows > 0, lapse_published.lapse_in, lapse_personal.lapse_in) AS lapse_partition,
+    countIf(lapse_published.lapse_rows != lapse_personal.lapse_rows), count(), min(lapse_personal.lapse_people), sum(lapse_published.lapse_rows)
 FROM (
-    SELECT _partition_id AS lapse_partition, sipHash128({{range $i, $v := .ClassValues}}{{if $i}}, {{end}}CAST({{$v.Name}}, {{literal $v.PlainType}}){{end}}) AS lapse_class, count() AS lapse_rows
+    SELECT sipHash128(_partition_id{{range .ClassValues}}, CAST({{.Name}}, {{literal .PlainType}}){{end}}) AS lapse_class, any(toString(_partition_id)) AS lapse_in, count() AS lapse_rows
     FROM {{name .G.Published.Database .G.Published.Name}}
     WHERE _partition_id IN {partitions:Array(String)}
-    GROUP BY lapse_partition, lapse_class
+    GROUP BY lapse_class
 ) AS lapse_published
 FULL OUTER JOIN (
-    SELECT lapse_partition, sipHash128({{range $i, $v := .ClassValues}}{{if $i}}, {{end}}CAST({{$v.Expression}}, {{literal $v.PlainType}}){{end}}) AS lapse_class, count() AS lapse_rows, uniqExact(lapse_subject) AS lapse_people
+    SELECT sipHash128(lapse_partition{{range .ClassValues}}, CAST({{.Expression}}, {{literal .PlainType}}){{end}}) AS lapse_class, any(toString(lapse_partition)) AS lapse_in, count() AS lapse_rows, uniqExact(lapse_subject) AS lapse_people
     FROM (
 {{template "rows.sql" .}}
     ) AS lapse_rows
     SEMI LEFT JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
-    GROUP BY lapse_partition, lapse_class
-) AS lapse_personal USING (lapse_partition, lapse_class)
+    GROUP BY lapse_class
+) AS lapse_personal USING (lapse_class)
 GROUP BY lapse_partition
