@@ -75,7 +75,7 @@ func plantPeople(t *testing.T, events, people int) (path string) {
 				referrer = fmt.Sprintf("https://%s-%d.example/?q=mallory+%s", plantedWord, n, plantedWord)
 			}
 		}
-		fmt.Fprintf(out, `{"type":"page","messageId":"m%d","userId":%q,"anonymousId":"a%[2]s","originalTimestamp":%q,"name":%q,"properties":{"url":%q,"referrer":%q},"context":{"ip":%q,"device":{"id":%q}}}`+"\n",
+		_, _ = fmt.Fprintf(out, `{"type":"page","messageId":"m%d","userId":%q,"anonymousId":"a%[2]s","originalTimestamp":%q,"name":%q,"properties":{"url":%q,"referrer":%q},"context":{"ip":%q,"device":{"id":%q}}}`+"\n",
 			i, user, at, name, url, referrer, ip, device)
 	}
 	if err := out.Flush(); err != nil {

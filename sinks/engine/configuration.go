@@ -17,10 +17,11 @@ import (
 const gate = "gate"
 
 // mainQuery waits at the gate, opens the ports and then keeps the engine up without
-// end.
+// end: the engine ends with it. So it takes no part in the count of the engine's memory,
+// or it might be the one that is refused when others use up what there is.
 const mainQuery = "SELECT ignore(file('" + gate + "')) FORMAT Null; " +
 	"SYSTEM START LISTEN TCP; SYSTEM START LISTEN HTTP; " +
-	"SELECT sleepEachRow(3) FROM system.numbers FORMAT Null SETTINGS max_block_size = 1"
+	"SELECT sleepEachRow(3) FROM system.numbers FORMAT Null SETTINGS max_block_size = 1, max_untracked_memory = 1099511627776"
 
 //go:embed config.xml.tmpl users.xml.tmpl
 var templates embed.FS

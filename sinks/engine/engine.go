@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -223,6 +224,23 @@ func awaitReady(ctx context.Context, o Options, answer io.Reader) error {
 
 // ConnectionFile returns the path of the file that holds the Connection.
 func (e *Engine) ConnectionFile() string { return connectionFile(e.dir) }
+
+// StartedAgain returns what an engine that ended by itself since Start has left behind:
+// the last of its log and of what it printed. It is empty while the first one runs.
+func (e *Engine) StartedAgain() string {
+	now, err := readConnection(e.dir)
+	if err == nil && now.EnginePID == e.EnginePID {
+		return ""
+	}
+	const last = 8 << 10 // bytes
+	var b strings.Builder
+	fmt.Fprintf(&b, "the engine ended by itself: process %d is now %d (%v)\n", e.EnginePID, now.EnginePID, err)
+	for _, path := range []string{logFile(e.dir), outputFile(e.dir)} {
+		raw, err := os.ReadFile(path)
+		fmt.Fprintf(&b, "%s (%v):\n%s\n", path, err, raw[max(0, len(raw)-last):])
+	}
+	return b.String()
+}
 
 // Close gives up this process's share. If it was the last one, Close returns
 // when the engine has shut down.

@@ -208,6 +208,7 @@ func newKeeper(o Options) (*keeper, error) {
 			LeaseToken:      randomToken(),
 		},
 	}
+	_ = os.Remove(outputFile(o.Dir)) // of an earlier keeper's engines
 	k.files, err = writeConfiguration(o, k.connection)
 	return k, err
 }

@@ -84,7 +84,7 @@ func (k *keeper) startEngine() (ended <-chan struct{}, err error) {
 	if err != nil {
 		return nil, err
 	}
-	output, err := os.OpenFile(outputFile(k.options.Dir), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	output, err := os.OpenFile(outputFile(k.options.Dir), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, err
 	}

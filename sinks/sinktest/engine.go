@@ -29,6 +29,9 @@ func Main(m *testing.M) {
 	engine.RunIfKeeper()
 	code := m.Run()
 	if shared.engine != nil {
+		if code != 0 {
+			_, _ = fmt.Fprint(os.Stderr, shared.engine.StartedAgain())
+		}
 		_ = shared.engine.Close()
 		_ = os.RemoveAll(shared.dir)
 	}
