@@ -56,7 +56,8 @@ bench-collect: ## Measure the collector: 50-event batches over 32 connections, e
 bench-purge: engine ## Purge 100,000 objects from an S3 server, beside a client that only deletes them
 	if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi; \
 	LAPSE_BENCH_OBJECTS=$${LAPSE_BENCH_OBJECTS:-100000} go test -run '^$$' -bench '^BenchmarkPurge$$' -benchtime 1x -timeout 60m ./jobs && \
-	go test -run '^$$' -bench PlanPurge -benchtime 3x ./jobs
+	go test -run '^$$' -bench PlanPurge -benchtime 3x ./jobs && \
+	go test -run '^$$' -bench PurgeMillion -benchtime 1x -timeout 60m ./jobs
 
 .PHONY: bench-anonymise
 bench-anonymise: engine ## Anonymise 3.4 million events of a day and 20 million of a year, beside ClickHouse's bare ways

@@ -152,7 +152,7 @@ func TestHoldsKeepNoIdentifiers(t *testing.T) {
 func TestTrainingItemsUnderHoldAreKnown(t *testing.T) {
 	t.Parallel()
 	s := filled(t)
-	items, err := s.store.DueItems(t.Context(), end(40), sinks.TrainingCutoffs{sinks.RulePurposeCompleted: end(40)})
+	items, err := s.store.DueItems(t.Context(), end(40), sinks.TrainingCutoffs{sinks.RulePurposeCompleted: end(40)}, sinks.ItemPage{})
 	if err != nil || len(items) != 1 {
 		t.Fatalf("%+v: %v", items, err)
 	}

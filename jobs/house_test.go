@@ -27,17 +27,18 @@ var (
 
 // house is an installation: real stores, an audit log, buckets.
 type house struct {
-	policy *config.Policy
-	store  *clickhouse.Store
-	log    *auditlog.Log
-	runner *jobs.Runner
-	purge  *jobs.Purge
+	policy  *config.Policy
+	store   *clickhouse.Store
+	options clickhouse.Options
+	log     *auditlog.Log
+	runner  *jobs.Runner
+	purge   *jobs.Purge
 }
 
 func newHouse(t testing.TB, buckets map[string]sinks.Bucket) *house {
 	t.Helper()
 	h := &house{policy: sinktest.Policy(t, config.Facesoft)}
-	h.store, _ = sinktest.Store(t, h.policy)
+	h.store, h.options = sinktest.Store(t, h.policy)
 	locks, err := filelock.Open(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"github.com/facesoft/lapse/sinks"
@@ -84,6 +85,22 @@ type Job interface {
 	Batch(steps []Step) int
 	Parallel() int
 	Execute(ctx context.Context, in Session, steps []Step) []Outcome
+}
+
+// Portioned is a job that may have more to do than fits into memory. Portions yields
+// what Plan returns a portion at a time, and finds each when the one before it has been
+// carried out.
+type Portioned interface {
+	Job
+	Portions(ctx context.Context, now time.Time) iter.Seq2[[]Step, error]
+}
+
+// portions yields what a job has to do.
+func portions(ctx context.Context, job Job, now time.Time) iter.Seq2[[]Step, error] {
+	if p, ok := job.(Portioned); ok {
+		return p.Portions(ctx, now)
+	}
+	return func(yield func([]Step, error) bool) { yield(job.Plan(ctx, now)) }
 }
 
 // Session is what the steps of one run have in common.

@@ -1,8 +1,10 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -28,9 +30,12 @@ type Purge struct {
 	Holds sinks.ItemHolds
 	// Keys are those of the policy's pseudonyms. It may be nil.
 	Keys sinks.Keyring
+	// Together is how many training items are planned at once; 32,000 if it is zero.
+	// Each portion takes a look at all of the register, and a kilobyte an item.
+	Together int
 }
 
-var _ Job = (*Purge)(nil)
+var _ Portioned = (*Purge)(nil)
 
 // purgeTogether is how many items are purged together, between two entries in the
 // audit log: enough to fill several calls by which their objects are deleted.
@@ -57,20 +62,45 @@ func (*Purge) Batch(steps []Step) int {
 // Parallel implements Job: what the register says about items goes after them.
 func (*Purge) Parallel() int { return 1 }
 
-// Plan implements Job.
-func (j *Purge) Plan(ctx context.Context, now time.Time) ([]Step, error) {
-	var steps []Step
-	var errs *multierror.Error // what met one dataset does not keep the others from being done
-	for _, plan := range []func(context.Context, time.Time) ([]Step, error){
-		j.planItems, j.planSubjects, j.planPartitions, j.planQuarantine, j.planKeys,
-	} {
-		more, err := plan(ctx, now)
-		if err != nil {
-			errs = multierror.Append(errs, err)
-		}
-		steps = append(steps, more...)
+// Plan implements Job. The steps take about a kilobyte each.
+func (j *Purge) Plan(ctx context.Context, now time.Time) (steps []Step, err error) {
+	for portion, met := range j.Portions(ctx, now) {
+		steps, err = append(steps, portion...), met
 	}
-	return steps, errs.ErrorOrNil()
+	return steps, err
+}
+
+// Portions implements Portioned: training items a page at a time, and all the rest, of
+// which there is little, with what met any of them.
+func (j *Purge) Portions(ctx context.Context, now time.Time) iter.Seq2[[]Step, error] {
+	return func(yield func([]Step, error) bool) {
+		var errs *multierror.Error // what met one dataset does not keep the others from being done
+		purged := sinks.ID{}       // digest of the items
+		for items, err := range dueItems(ctx, j.Register, j.Policy, now, cmp.Or(j.Together, itemsTogether)) {
+			if err == nil {
+				var steps []Step
+				if steps, err = j.planItems(ctx, now, items, &purged); err == nil && !yield(steps, nil) {
+					return
+				}
+			}
+			if err != nil {
+				errs = multierror.Append(errs, fmt.Errorf("plan training items: %w", err))
+				break
+			}
+		}
+		var steps []Step
+		for _, plan := range []func(context.Context, time.Time) ([]Step, error){
+			func(ctx context.Context, now time.Time) ([]Step, error) { return j.planForget(ctx, now, purged) },
+			j.planSubjects, j.planPartitions, j.planQuarantine, j.planKeys,
+		} {
+			more, err := plan(ctx, now)
+			if err != nil {
+				errs = multierror.Append(errs, err)
+			}
+			steps = append(steps, more...)
+		}
+		yield(steps, errs.ErrorOrNil())
+	}
 }
 
 // planPartitions plans the datasets whose days are erased and not published.

@@ -70,7 +70,7 @@ func (h *house) graceful(period string) { h.policy.Training.Grace = config.MustP
 // marked returns which items are hidden as of a time, by key.
 func (h *house) marked(t testing.TB, now time.Time) map[string]time.Time {
 	t.Helper()
-	due, err := h.store.DueItems(t.Context(), now, sinks.TrainingCutoffs{sinks.RulePurposeCompleted: now})
+	due, err := h.store.DueItems(t.Context(), now, sinks.TrainingCutoffs{sinks.RulePurposeCompleted: now}, sinks.ItemPage{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,13 +1,12 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 	"unique"
 
@@ -15,31 +14,39 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// planItems plans the training items that are due, and the deletion of what the
-// register says about those that are purged.
-func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
+const itemsTogether = 32_000
+
+// dueItems yields the training items that are due, so many at once.
+func dueItems(ctx context.Context, register sinks.TrainingRegister, p *config.Policy, now time.Time, together int) iter.Seq2[[]sinks.TrainingItem, error] {
+	return func(yield func([]sinks.TrainingItem, error) bool) {
+		page := sinks.ItemPage{Limit: together}
+		for more := p.Training != nil; more; {
+			items, err := register.DueItems(ctx, now, TrainingCutoffs(p, now), page)
+			if more = err == nil && len(items) == page.Limit; more {
+				last := items[len(items)-1]
+				page.AfterBucket, page.AfterKey = last.Bucket, last.Key
+			}
+			if (err != nil || len(items) > 0) && !yield(items, err) {
+				return
+			}
+		}
+	}
+}
+
+// planItems plans the hiding and the deletion of training items that are due. They come
+// and go in the order of their keys: neighbours in a bucket are found by the same look
+// into it. It adds those that are deleted to a digest.
+func (j *Purge) planItems(ctx context.Context, now time.Time, items []sinks.TrainingItem, purged *sinks.ID) ([]Step, error) {
 	t := j.Policy.Training
-	if t == nil {
-		return nil, nil
-	}
-	items, err := j.Register.DueItems(ctx, now, TrainingCutoffs(j.Policy, now))
-	if err != nil {
-		return nil, fmt.Errorf("plan training items: %w", err)
-	}
-	mark := j.planMark(items)
+	steps := j.planMark(items)
 	zone := j.Policy.TimeZone.Location()
 	items = slices.DeleteFunc(items, func(i sinks.TrainingItem) bool { return DeletedFrom(t, i.MarkedAt, now, zone).After(now) })
 	held, err := j.held(ctx, now, items)
 	if err != nil {
-		return nil, fmt.Errorf("plan training items: %w", err)
+		return nil, err
 	}
-	// Neighbours in a bucket are found by the same look into it.
-	slices.SortFunc(items, func(a, b sinks.TrainingItem) int {
-		return cmp.Or(strings.Compare(a.Bucket, b.Bucket), strings.Compare(a.Key, b.Key))
-	})
-	steps := append(make([]Step, 0, len(items)+2), mark...)
+	steps = slices.Grow(steps, len(items))
 	reasons := itemReasons{}
-	set := sinks.ID{}
 	for _, item := range items {
 		w, _ := t.Window(config.Trigger(item.Rule))
 		s := Step{
@@ -54,11 +61,10 @@ func (j *Purge) planItems(ctx context.Context, now time.Time) ([]Step, error) {
 		} else if _, ok := j.Buckets[item.Bucket]; !ok {
 			s.Blocked = "the settings name no bucket " + item.Bucket
 		}
-		set = sinks.HashID(set.String(), item.Item.String())
+		*purged = sinks.HashID(purged.String(), item.Item.String())
 		steps = append(steps, s)
 	}
-	forget, err := j.planForget(ctx, now, set)
-	return append(steps, forget...), err
+	return steps, nil
 }
 
 // TrainingCutoffs returns since when the event of each rule for training items must
@@ -164,6 +170,9 @@ const strayConsents = 90 * 24 * time.Hour
 // planForget plans the deletion of the register's rows about purged items: those
 // purged before, and those that are about to be.
 func (j *Purge) planForget(ctx context.Context, now time.Time, about sinks.ID) ([]Step, error) {
+	if j.Policy.Training == nil {
+		return nil, nil
+	}
 	rows, set, err := j.Register.Forgettable(ctx, now.Add(-strayConsents))
 	if err != nil {
 		return nil, fmt.Errorf("plan training register: %w", err)

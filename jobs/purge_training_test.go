@@ -96,7 +96,7 @@ func (h *house) run(t testing.TB) (*jobs.Report, map[sinks.ID]jobs.Outcome, erro
 // ids returns the ids of the items that are due, by key.
 func (h *house) ids(t testing.TB) map[string]sinks.ID {
 	t.Helper()
-	due, err := h.store.DueItems(t.Context(), asOf, sinks.TrainingCutoffs{sinks.RulePurposeCompleted: asOf})
+	due, err := h.store.DueItems(t.Context(), asOf, sinks.TrainingCutoffs{sinks.RulePurposeCompleted: asOf}, sinks.ItemPage{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,24 +70,25 @@ func (j *Restore) restorable(ctx context.Context, now time.Time) (map[sinks.ID]r
 	if j.Policy.Training == nil {
 		return nil, fmt.Errorf("%w: the policy has no rule for training", ErrNotRestorable)
 	}
-	items, err := j.Register.DueItems(ctx, now, TrainingCutoffs(j.Policy, now))
-	if err != nil {
-		return nil, err
-	}
 	zone := j.Policy.TimeZone.Location()
 	found := map[sinks.ID]restorableItem{}
-	for _, item := range items {
-		if item.MarkedAt.IsZero() || !slices.Contains(j.Items, item.Item) {
-			continue
+	for items, err := range dueItems(ctx, j.Register, j.Policy, now, itemsTogether) {
+		if err != nil {
+			return nil, err
 		}
-		r := restorableItem{TrainingItem: item}
-		switch until := DeletedFrom(j.Policy.Training, item.MarkedAt, now, zone); {
-		case !item.Rule.Restorable():
-			r.err = fmt.Errorf("%w: %s is due by %s: record the consent that it rests on, with 'lapse training grant', and it is used again", ErrNotRestorable, item.Item, item.Rule)
-		case !until.After(now):
-			r.err = fmt.Errorf("%w: the grace of %s ended at %s, and its deletion may have begun", ErrNotRestorable, item.Item, until.UTC().Format(time.RFC3339))
+		for _, item := range items {
+			if item.MarkedAt.IsZero() || !slices.Contains(j.Items, item.Item) {
+				continue
+			}
+			r := restorableItem{TrainingItem: item}
+			switch until := DeletedFrom(j.Policy.Training, item.MarkedAt, now, zone); {
+			case !item.Rule.Restorable():
+				r.err = fmt.Errorf("%w: %s is due by %s: record the consent that it rests on, with 'lapse training grant', and it is used again", ErrNotRestorable, item.Item, item.Rule)
+			case !until.After(now):
+				r.err = fmt.Errorf("%w: the grace of %s ended at %s, and its deletion may have begun", ErrNotRestorable, item.Item, until.UTC().Format(time.RFC3339))
+			}
+			found[item.Item] = r
 		}
-		found[item.Item] = r
 	}
 	return found, nil
 }

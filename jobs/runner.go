@@ -60,29 +60,6 @@ type Event struct {
 	Done    *Outcome // a step that has ended
 }
 
-// Report is how a run ended.
-type Report struct {
-	Run     sinks.ID      `json:"run"`
-	Job     sinks.JobKind `json:"job"`
-	AsOf    time.Time     `json:"as_of"`
-	Started time.Time     `json:"started"`
-	Ended   time.Time     `json:"ended"`
-	Result  sinks.Result  `json:"result"`
-	Steps   int           `json:"steps"`
-	Failed  int           `json:"failed"`
-	Blocked []Step        `json:"blocked,omitempty"` // due, but waiting
-	Left    int           `json:"left,omitempty"`    // steps that are due and that the approved plan does not have
-	// Unplanned is how many datasets could not be planned, while others could.
-	Unplanned int       `json:"unplanned,omitempty"`
-	Outcomes  []Outcome `json:"outcomes,omitempty"`
-	// Unwanted is how often fields came that no purpose of the policy covers.
-	Unwanted map[string]uint64 `json:"unwanted,omitempty"`
-	// Then is what was done with input files after they were ingested.
-	Then *Report `json:"then,omitempty"`
-	// Findings are what a reconciliation found, as many as are told.
-	Findings []Finding `json:"findings,omitempty"`
-}
-
 // ErrAudit means that the audit log could not be read or written. Nothing happens
 // without it, so the run ends at once.
 var ErrAudit = errors.New("the audit log cannot be written, so nothing more is done")
@@ -147,8 +124,10 @@ type run struct {
 	asOf   time.Time
 	report *Report
 
-	mu   sync.Mutex // guards the report and errs while batches run side by side
-	errs *multierror.Error
+	mu     sync.Mutex // guards what follows, and the report, while batches run side by side
+	errs   *multierror.Error
+	untold int // errors that are not among them
+	failed int // outcomes of steps that failed, among those that are told
 }
 
 // begin announces the run and returns the steps that earlier runs have announced
@@ -225,24 +204,48 @@ func (n *run) openIntents(ctx context.Context) (open []*sinks.Entry, err error) 
 // work plans and executes. Steps that were interrupted come first.
 func (n *run) work(ctx context.Context, interrupted []Step) error {
 	sinks.Failpoint(string(n.job.Kind()) + ".announced")
-	planned, err := n.job.Plan(ctx, n.asOf)
-	if err != nil && (len(planned) == 0 || ctx.Err() != nil) {
-		return err
+	for planned, err := range portions(ctx, n.job, n.asOf) {
+		if err != nil && (len(planned)+n.report.Steps == 0 || ctx.Err() != nil) {
+			return err
+		}
+		n.unplanned(err)
+		if planned, err = n.restrict(planned); err != nil {
+			return err
+		}
+		left, err := n.carryOut(ctx, n.ready(interrupted, planned))
+		if err != nil { // the audit log's: nothing more may happen
+			return err
+		}
+		if left > 0 && ctx.Err() == nil {
+			return errors.Join(n.failures(), errStopped)
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		interrupted = nil
 	}
-	n.unplanned(err)
+	return errors.Join(n.failures(), ctx.Err())
+}
+
+// restrict leaves out, of what is planned, what this run is not to do.
+func (n *run) restrict(planned []Step) (_ []Step, err error) {
 	planned = OfDatasets(planned, n.Datasets)
 	if n.Approved != nil {
 		due := len(planned)
 		if planned, err = n.Approved.hold(PolicyRef(n.Policy), planned, n.Tolerance); err != nil {
-			return err
+			return nil, err
 		}
-		n.report.Left = due - len(planned)
+		n.report.Left += due - len(planned)
 	}
 	if kind := n.job.Kind(); kind == sinks.JobAnonymise || kind == sinks.JobPurge {
 		AwaitEffect(n.Policy, n.asOf, planned)
 	}
-	steps := n.ready(interrupted, planned)
-	n.report.Outcomes = make([]Outcome, 0, len(steps))
+	return planned, nil
+}
+
+// carryOut executes steps batch by batch, and returns how many of them it was asked not
+// to begin.
+func (n *run) carryOut(ctx context.Context, steps []Step) (left int, err error) {
 	n.observe(Event{Planned: len(steps)})
 	sinks.Failpoint(string(n.job.Kind()) + ".planned")
 	group, working := errgroup.WithContext(ctx)
@@ -253,13 +256,7 @@ func (n *run) work(ctx context.Context, interrupted []Step) error {
 		group.Go(func() error { return n.execute(working, batch) })
 		steps = steps[size:]
 	}
-	if err := group.Wait(); err != nil { // the audit log's: nothing more may happen
-		return err
-	}
-	if len(steps) > 0 && ctx.Err() == nil {
-		return errors.Join(n.errs.ErrorOrNil(), errStopped)
-	}
-	return errors.Join(n.errs.ErrorOrNil(), ctx.Err())
+	return len(steps), group.Wait()
 }
 
 // unplanned notes what could not be planned. It does not keep the rest from being
@@ -273,7 +270,7 @@ func (n *run) unplanned(err error) {
 	if errors.As(err, &several) {
 		n.report.Unplanned = len(several.Errors)
 	}
-	n.errs = multierror.Append(n.errs, err)
+	n.fail(err)
 }
 
 // OfDatasets returns the steps that concern the named datasets, or all if none is
@@ -310,7 +307,9 @@ func (n *run) ready(interrupted, planned []Step) (steps []Step) {
 	}
 	for _, s := range planned {
 		if s.Blocked != "" {
-			n.report.Blocked = append(n.report.Blocked, s)
+			if n.report.Waiting++; len(n.report.Blocked) < told {
+				n.report.Blocked = append(n.report.Blocked, s)
+			}
 			continue
 		}
 		steps = append(steps, s)
@@ -352,19 +351,6 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 	return err
 }
 
-// note adds an outcome to the report.
-func (n *run) note(o *Outcome) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.report.Steps++
-	if o.Err != nil {
-		n.report.Failed++
-		n.errs = multierror.Append(n.errs, fmt.Errorf("%s: %w", o.Step.target(), o.Err))
-	}
-	n.report.Outcomes = append(n.report.Outcomes, *o)
-	n.observe(Event{Done: o})
-}
-
 // end writes the run's outcome.
 func (n *run) end(ctx context.Context, err error) error {
 	r := n.report
@@ -398,15 +384,9 @@ func (n *run) end(ctx context.Context, err error) error {
 // record is the run's line in the history.
 func (n *run) record(class sinks.ErrorClass) sinks.RunRecord {
 	r := n.report
-	counts := map[sinks.Count]uint64{}
-	for _, o := range r.Outcomes {
-		for name, v := range o.Counts {
-			counts[name] += v
-		}
-	}
 	return sinks.RunRecord{
 		Run: r.Run, Job: r.Job, Actor: n.Actor, ScheduledFor: n.ScheduledFor, AsOf: r.AsOf, StartedAt: r.Started, EndedAt: r.Ended,
-		Result: r.Result, Error: class, Steps: uint64(r.Steps), Failed: uint64(r.Failed), Counts: withoutZeros(counts), Program: n.Program,
+		Result: r.Result, Error: class, Steps: uint64(r.Steps), Failed: uint64(r.Failed), Counts: withoutZeros(r.Counts()), Program: n.Program,
 	}
 }
 

@@ -45,12 +45,19 @@ type Tombstone struct {
 	PolicyStamp PolicyRef
 }
 
+// ItemPage says which training items of many are meant: those after a place in the
+// order of buckets and keys, and how many at most. The zero value means all.
+type ItemPage struct {
+	AfterBucket, AfterKey string
+	Limit                 int // 0: no limit
+}
+
 // TrainingRegister holds what is known about training items. Its rows are made by
 // ingest. All methods may be repeated.
 type TrainingRegister interface {
-	// DueItems returns the items that are due at now, each by one rule, the oldest
-	// event first.
-	DueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs) ([]TrainingItem, error)
+	// DueItems returns a page of the items that are due at now, each by one rule, in the
+	// order of their buckets and keys.
+	DueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs, page ItemPage) ([]TrainingItem, error)
 	// MarkDueItems hides those of them that are not hidden yet, and counts those.
 	MarkDueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs) (uint64, error)
 	// RestoreItems takes back, at now, that the items are marked, and that they are due

@@ -49,10 +49,15 @@ func (m *meter) observe(kind sinks.JobKind) func(jobs.Event) {
 
 func (m *meter) planned(kind sinks.JobKind, n int) {
 	m.log.Debug("planned", "job", kind, "steps", n)
-	if m.writer != nil {
-		m.tracker = &progress.Tracker{Message: string(kind), Total: int64(n)}
-		m.writer.AppendTracker(m.tracker)
+	if m.writer == nil {
+		return
 	}
+	if m.tracker != nil && m.tracker.Message == string(kind) { // of a job with portions
+		m.tracker.UpdateTotal(m.tracker.Total + int64(n))
+		return
+	}
+	m.tracker = &progress.Tracker{Message: string(kind), Total: int64(n)}
+	m.writer.AppendTracker(m.tracker)
 }
 
 func (m *meter) done(o *jobs.Outcome) {

@@ -223,8 +223,8 @@ func verdictOfOne(r *jobs.Report, err error) error {
 	if r.Result == sinks.ResultPartial {
 		err = fmt.Errorf("%w: %w", errPartial, err)
 	}
-	if err == nil && len(r.Blocked) > 0 {
-		err = fmt.Errorf("%w: %d steps wait, the first because %s", errOverdue, len(r.Blocked), r.Blocked[0].Blocked)
+	if err == nil && r.Waiting > 0 {
+		err = fmt.Errorf("%w: %d steps wait, the first because %s", errOverdue, r.Waiting, r.Blocked[0].Blocked)
 	}
 	if err == nil && r.Left > 0 {
 		err = fmt.Errorf("%w: %d more steps are due that the plan does not have", errOverdue, r.Left)
@@ -290,12 +290,9 @@ func (a *app) printRun(r *jobs.Report) {
 // printRefused says how many records were refused, and why.
 func (a *app) printRefused(r *jobs.Report) {
 	var reasons []string
+	counts := r.Counts()
 	for _, reason := range sinks.RefusalCounts {
-		n := uint64(0)
-		for _, o := range r.Outcomes {
-			n += o.Counts[reason]
-		}
-		if n > 0 {
+		if n := counts[reason]; n > 0 {
 			words := strings.ReplaceAll(strings.TrimPrefix(string(reason), "refused_"), "_", " ")
 			reasons = append(reasons, fmt.Sprintf("%s (%v)", words, show(n)))
 		}
@@ -359,16 +356,16 @@ func purgeRows(r *jobs.Report) ([]string, [][]any) {
 	}
 	index := map[kind]int{}
 	var rows [][]any
-	for _, o := range r.Outcomes {
-		k := kind{o.Step.Action, o.Step.Dataset, o.Step.Rule, o.Result}
+	for _, sum := range r.Sums {
+		k := kind{sum.Action, sum.Dataset, sum.Rule, sum.Result}
 		n, ok := index[k]
 		if !ok {
 			n = len(rows)
 			index[k] = n
 			rows = append(rows, []any{string(k.action), k.dataset, string(k.rule), uint64(0), uint64(0), uint64(0), byteCount(0), string(k.result)})
 		}
-		row, c := rows[n], o.Counts
-		row[3] = row[3].(uint64) + 1
+		row, c := rows[n], sum.Counts
+		row[3] = row[3].(uint64) + uint64(sum.Steps)
 		row[4] = row[4].(uint64) + c[sinks.CountBefore]
 		row[5] = row[5].(uint64) + c[sinks.CountObjects] + c[sinks.CountDerivatives]
 		row[6] = row[6].(byteCount) + byteCount(c[sinks.CountBytes])

@@ -37,10 +37,10 @@ func reconcileRows(r *jobs.Report) ([]string, [][]any) {
 		}
 		rows = append(rows, []any{o.Step.Bucket, c[sinks.CountRead], c[sinks.CountStrays], uint64(0), c[sinks.CountMissing], c[sinks.CountDiffering], c[sinks.CountOrphans], string(o.Result)})
 	}
-	for _, o := range r.Outcomes { // beside the bucket they were in
+	for _, s := range r.Sums { // beside the bucket they were in
 		for _, row := range rows {
-			if o.Step.Action == sinks.ActionPurgeStray && row[0] == o.Step.Bucket {
-				row[3] = row[3].(uint64) + o.Counts[sinks.CountObjects]
+			if s.Action == sinks.ActionPurgeStray && row[0] == s.Bucket {
+				row[3] = row[3].(uint64) + s.Counts[sinks.CountObjects]
 			}
 		}
 	}

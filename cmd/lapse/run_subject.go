@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -98,8 +97,7 @@ func (i *installation) carryOut(ctx context.Context, asOf time.Time, m *meter) (
 // goOn runs the job for data subjects once more where it has entered what was accepted:
 // what is to be erased is known then.
 func goOn(ctx context.Context, runner *jobs.Runner, job jobs.Job, report *jobs.Report, asOf time.Time) error {
-	entered := func(o jobs.Outcome) bool { return o.Step.Action == sinks.ActionEnterErasure }
-	if !slices.ContainsFunc(report.Outcomes, entered) {
+	if !report.Did(sinks.ActionEnterErasure) {
 		return nil
 	}
 	var err error

@@ -173,7 +173,7 @@ func (c *scheduler) report(kind sinks.JobKind, at, started time.Time, r *jobs.Re
 	attributes := []any{"job", kind, "scheduled_for", at, "ms", time.Since(started).Milliseconds()}
 	if r != nil {
 		result, steps = r.Result, r.Steps
-		attributes = append(attributes, "run", r.Run, "steps", r.Steps, "failed", r.Failed, "blocked", len(r.Blocked))
+		attributes = append(attributes, "run", r.Run, "steps", r.Steps, "failed", r.Failed, "blocked", r.Waiting)
 	}
 	c.metrics.Ended(kind, result, started, time.Now())
 	attributes = append(attributes, "result", result)

@@ -114,10 +114,7 @@ func (a *answers) rectify(ctx context.Context, p sinks.Person) (answered, error)
 	if err != nil {
 		return answered{}, err
 	}
-	done := answered{}
-	for _, o := range report.Outcomes {
-		done.Rows += o.Counts[sinks.CountBefore]
-	}
+	done := answered{Rows: report.Counts()[sinks.CountBefore]}
 	done.words = fmt.Sprintf("%d rows are put right", done.Rows)
 	return done, nil
 }

@@ -219,12 +219,10 @@ func (a *app) takeNotes(ctx context.Context, i *installation, write func(io.Writ
 	if err != nil {
 		return n, err
 	}
-	lost := uint64(0)
-	for _, o := range report.Outcomes {
-		n.Stored += o.Counts[sinks.CountStored]
-		n.Duplicate += o.Counts[sinks.CountDuplicate]
-		lost += o.Counts[sinks.CountQuarantined] + o.Counts[sinks.CountRefused]
-	}
+	counts := report.Counts()
+	n.Stored += counts[sinks.CountStored]
+	n.Duplicate += counts[sinks.CountDuplicate]
+	lost := counts[sinks.CountQuarantined] + counts[sinks.CountRefused]
 	if _, err := i.disposeAfter(ctx, runner, job, now); err != nil {
 		return n, fmt.Errorf("take notes: %w", err)
 	}

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -65,11 +67,16 @@ func sinceEpoch(t time.Time) time.Time {
 }
 
 // DueItems implements sinks.TrainingRegister.
-func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs) (items []sinks.TrainingItem, err error) {
+func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs, page sinks.ItemPage) (items []sinks.TrainingItem, err error) {
 	if len(cutoffs) == 0 {
 		return nil, nil
 	}
-	err = s.query(ctx, "due_items", s.judging(cutoffs), parameters{"now": milliseconds(now)}, func(r driver.Rows) error {
+	limit := page.Limit
+	if limit == 0 {
+		limit = math.MaxInt
+	}
+	where := parameters{"now": milliseconds(now), "bucket": page.AfterBucket, "key": page.AfterKey, "limit": strconv.Itoa(limit)}
+	err = s.query(ctx, "due_items", s.judging(cutoffs), where, func(r driver.Rows) error {
 		var id string
 		var rule uint8
 		var item sinks.TrainingItem

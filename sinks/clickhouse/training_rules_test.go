@@ -89,7 +89,7 @@ func TestEachRuleTakesWhatItSaysAndNothingElse(t *testing.T) {
 				all[rule] = now
 			}
 			all[sinks.RuleUploaded] = newYear.Add(-1000 * time.Hour)
-			items, err := s.DueItems(t.Context(), now, all)
+			items, err := s.DueItems(t.Context(), now, all, sinks.ItemPage{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestEachRuleTakesWhatItSaysAndNothingElse(t *testing.T) {
 			}
 			// Just before an event it has not happened.
 			for _, i := range items {
-				before, err := s.DueItems(t.Context(), i.Since.Add(-time.Millisecond), all)
+				before, err := s.DueItems(t.Context(), i.Since.Add(-time.Millisecond), all, sinks.ItemPage{})
 				if err != nil || slices.ContainsFunc(before, func(b sinks.TrainingItem) bool { return b.Key == i.Key && b.Rule == i.Rule }) {
 					t.Errorf("%s is due by %s before that happened: %v", i.Key, i.Rule, err)
 				}
@@ -121,7 +121,7 @@ func TestModelsOfAnItemAreThoseTrainedForItsPurposesSinceItsUpload(t *testing.T)
 {"type":"training_model","at":"2024-01-03T00:00:00Z","purpose":"p","model":"m1"}
 {"type":"training_model","at":"2024-01-04T00:00:00Z","purpose":"p","model":"m1"}
 {"type":"training_model","at":"2024-01-02T00:00:00Z","purpose":"r","model":"of another purpose"}`))
-	due, err := s.DueItems(t.Context(), newYear.AddDate(1, 0, 0), sinks.TrainingCutoffs{sinks.RuleConsentAbsent: newYear.AddDate(1, 0, 0)})
+	due, err := s.DueItems(t.Context(), newYear.AddDate(1, 0, 0), sinks.TrainingCutoffs{sinks.RuleConsentAbsent: newYear.AddDate(1, 0, 0)}, sinks.ItemPage{})
 	if err != nil || len(due) != 1 {
 		t.Fatalf("%d items are due: %v", len(due), err)
 	}

@@ -104,7 +104,7 @@ func TestItemsAreDueWhenTheTruthSaysSo(t *testing.T) {
 	s, _, truth := registered(t)
 	seen := map[sinks.Rule]int{}
 	for _, now := range monthEnds() {
-		items, err := s.DueItems(t.Context(), now, cutoffs(now))
+		items, err := s.DueItems(t.Context(), now, cutoffs(now), sinks.ItemPage{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -129,9 +129,12 @@ func TestItemsAreDueWhenTheTruthSaysSo(t *testing.T) {
 			if !sameItem(item, due.Item) || !slices.Contains(due.Rules, traffic.Rule(item.Rule)) || !item.Since.Equal(since(truth.Training, due.Item, item.Rule, now)) {
 				t.Errorf("%s: %+v, want %+v by %v", now, item, *due.Item, due.Rules)
 			}
-			if i > 0 && item.Since.Before(items[i-1].Since) {
-				t.Errorf("%s: the items are not in the order of their events", now)
+			if i > 0 && item.Key <= items[i-1].Key {
+				t.Errorf("%s: the items are not in the order of their keys", now)
 			}
+		}
+		if paged := duePages(t, s, now, len(items)/2+1); !reflect.DeepEqual(paged, items) {
+			t.Errorf("%s: %d items page by page, %d at once, or others", now, len(paged), len(items))
 		}
 		for key, due := range want {
 			t.Errorf("%s: %s is due by %v, and was not found", now, key, due.Rules)
@@ -143,6 +146,24 @@ func TestItemsAreDueWhenTheTruthSaysSo(t *testing.T) {
 	}
 	if len(seen) != 3 {
 		t.Errorf("only %v were met", seen)
+	}
+}
+
+// duePages returns what is due, asking for so many at once.
+func duePages(t *testing.T, s *clickhouse.Store, now time.Time, together int) (all []sinks.TrainingItem) {
+	t.Helper()
+	page := sinks.ItemPage{Limit: together}
+	for {
+		items, err := s.DueItems(t.Context(), now, cutoffs(now), page)
+		if err != nil || len(items) > together {
+			t.Fatalf("%d items, %v", len(items), err)
+		}
+		all = append(all, items...)
+		if len(items) < together {
+			return all
+		}
+		last := items[together-1]
+		page.AfterBucket, page.AfterKey = last.Bucket, last.Key
 	}
 }
 
@@ -178,12 +199,12 @@ func TestRuleWithoutAWindowDoesNotApply(t *testing.T) {
 	now := traffic.Default().Start.AddDate(0, 17, 3)
 	_, _, byRule := truth.Training.CountDue(now, grace)
 	for rule, cutoff := range cutoffs(now) {
-		items, err := s.DueItems(t.Context(), now, sinks.TrainingCutoffs{rule: cutoff})
+		items, err := s.DueItems(t.Context(), now, sinks.TrainingCutoffs{rule: cutoff}, sinks.ItemPage{})
 		if err != nil || len(items) != byRule[traffic.Rule(rule)] || len(items) == 0 {
 			t.Errorf("%d items are due by %s, want %d: %v", len(items), rule, byRule[traffic.Rule(rule)], err)
 		}
 	}
-	if items, err := s.DueItems(t.Context(), now, nil); err != nil || len(items) > 0 {
+	if items, err := s.DueItems(t.Context(), now, nil, sinks.ItemPage{}); err != nil || len(items) > 0 {
 		t.Errorf("%d items are due by no rule at all: %v", len(items), err)
 	}
 }
@@ -192,7 +213,7 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 	t.Parallel()
 	s, o, truth := registered(t)
 	now := traffic.Default().Start.AddDate(0, 12, 0)
-	due, err := s.DueItems(t.Context(), now, cutoffs(now))
+	due, err := s.DueItems(t.Context(), now, cutoffs(now), sinks.ItemPage{})
 	if err != nil || len(due) < 20 {
 		t.Fatalf("%d items: %v", len(due), err)
 	}
@@ -219,7 +240,7 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 			t.Errorf("%+v, want %+v", got, stone)
 		}
 	}
-	left, err := s.DueItems(t.Context(), now, cutoffs(now))
+	left, err := s.DueItems(t.Context(), now, cutoffs(now), sinks.ItemPage{})
 	if err != nil || len(left) != len(due)-len(purged) {
 		t.Errorf("%d items are still due, want %d: %v", len(left), len(due)-len(purged), err)
 	}
@@ -256,7 +277,7 @@ func TestPurgedItemsAreForgottenAndNoOthers(t *testing.T) {
 	if rows, _, err := s.Forgettable(t.Context(), time.Unix(0, 0)); err != nil || rows != 0 {
 		t.Errorf("%d rows are still to be forgotten: %v", rows, err)
 	}
-	if again, err := s.DueItems(t.Context(), now, cutoffs(now)); err != nil || len(again) != len(left) {
+	if again, err := s.DueItems(t.Context(), now, cutoffs(now), sinks.ItemPage{}); err != nil || len(again) != len(left) {
 		t.Errorf("%d items are due after forgetting, %d before: %v", len(again), len(left), err)
 	}
 }
@@ -319,7 +340,7 @@ func TestObjectThatTookAnothersPlaceIsJudgedByItself(t *testing.T) {
 			s, o := sinktest.Store(t, p)
 			register(t, s, p, []byte(strings.Join(c.notes, "\n")))
 			now := newYear.Add(time.Duration(c.purgeAt) * time.Hour)
-			due, err := s.DueItems(t.Context(), now, cutoffs(now))
+			due, err := s.DueItems(t.Context(), now, cutoffs(now), sinks.ItemPage{})
 			if err != nil || len(due) != 1 {
 				t.Fatalf("%d items are due at first: %v", len(due), err)
 			}
@@ -333,7 +354,7 @@ func TestObjectThatTookAnothersPlaceIsJudgedByItself(t *testing.T) {
 				register(t, s, p, []byte(strings.Join(c.later, "\n")))
 			}
 			now = newYear.AddDate(0, 1, 0)
-			if due, err = s.DueItems(t.Context(), now, cutoffs(now)); err != nil || len(due) > 0 != c.due {
+			if due, err = s.DueItems(t.Context(), now, cutoffs(now), sinks.ItemPage{}); err != nil || len(due) > 0 != c.due {
 				t.Errorf("due in the end: %+v: %v", due, err)
 			}
 			if held := query(t, o, statement(o, "SELECT count() FROM {control}.training"))[0][0]; held != uint64(c.held) {
