@@ -21,8 +21,8 @@ import (
 // time has passed; all else is reported and left to people.
 //
 // It looks at the buckets that the policy's rule for strays names, and at those that the
-// register names; strays are deleted from the former only. Of a bucket it looks at the
-// objects that a reader meets. Keys are in its findings and nowhere else.
+// register names; strays are deleted from the former only. Where a bucket can hold what
+// no reader meets, that is looked for, too. Keys are in its findings and nowhere else.
 type Reconcile struct {
 	Policy    *config.Policy
 	Inventory sinks.TrainingInventory
@@ -40,11 +40,12 @@ var _ Job = (*Reconcile)(nil)
 
 // Kinds of findings.
 const (
-	FoundStray   = "unregistered"     // in the bucket, not in the register
-	FoundMissing = "missing"          // in the register, not in the bucket
-	FoundSize    = "other size"       // than registered
-	FoundContent = "other content"    // than registered
-	FoundOrphan  = "without its item" // a derivative whose item is not in the bucket
+	FoundStray   = "unregistered"         // in the bucket, not in the register
+	FoundHidden  = "unregistered, hidden" // earlier versions, markers or unfinished uploads of such
+	FoundMissing = "missing"              // in the register, not in the bucket
+	FoundSize    = "other size"           // than registered
+	FoundContent = "other content"        // than registered
+	FoundOrphan  = "without its item"     // a derivative whose item is not in the bucket
 )
 
 // Finding is something that a bucket and the register do not agree about.
@@ -191,7 +192,7 @@ func (j *Reconcile) compare(ctx context.Context, name string, now time.Time) (*r
 	object, there := listing.next()
 	err = j.Inventory.EachKnown(ctx, name, func(k sinks.KnownObject) error {
 		for there && object.Key < k.Key {
-			c.unknown(object)
+			c.unknown(FoundStray, object)
 			object, there = listing.next()
 		}
 		if !there && listing.err != nil {
@@ -206,17 +207,50 @@ func (j *Reconcile) compare(ctx context.Context, name string, now time.Time) (*r
 		return c.known(ctx, k, found)
 	})
 	for err == nil && there {
-		c.unknown(object)
+		c.unknown(FoundStray, object)
 		object, there = listing.next()
 	}
 	if err = errors.Join(err, listing.err); err != nil {
 		return nil, err
 	}
+	if err := c.findHidden(ctx); err != nil {
+		return nil, err
+	}
 	return c.reconciled, c.findOrphans(ctx)
 }
 
+// findHidden looks for what no reader meets and the register does not know.
+func (c *comparison) findHidden(ctx context.Context) error {
+	bucket, ok := c.Buckets[c.name].(sinks.HidingBucket)
+	if !ok {
+		return nil
+	}
+	objects := map[string]sinks.Object{}
+	compare := func() error {
+		keys := slices.Sorted(maps.Keys(objects))
+		registered, err := c.Inventory.KnownKeys(ctx, c.name, keys)
+		for _, key := range keys {
+			if err == nil && !registered[key] {
+				c.unknown(FoundHidden, objects[key])
+			}
+		}
+		clear(objects)
+		return err
+	}
+	err := bucket.Hidden(ctx, func(o sinks.Object) error {
+		if objects[o.Key] = o; len(objects) < sinks.DeleteTogether {
+			return nil
+		}
+		return compare()
+	})
+	if err != nil || len(objects) == 0 {
+		return err
+	}
+	return compare()
+}
+
 // unknown takes an object that the register does not know.
-func (c *comparison) unknown(o sinks.Object) {
+func (c *comparison) unknown(what string, o sinks.Object) {
 	c.counts[sinks.CountRead]++
 	c.counts[sinks.CountStrays]++
 	id := sinks.HashID(c.name, o.Key, fmt.Sprint(o.Bytes), o.Modified.UTC().Format(time.RFC3339Nano))
@@ -225,7 +259,7 @@ func (c *comparison) unknown(o sinks.Object) {
 		c.fresh = append(c.fresh, id)
 		first = c.now
 	}
-	c.tell(Finding{What: FoundStray, Key: o.Key, Since: first})
+	c.tell(Finding{What: what, Key: o.Key, Since: first})
 	rule := c.Policy.Training.Strays
 	if rule == nil || !before || !slices.Contains(rule.Buckets, c.name) {
 		return

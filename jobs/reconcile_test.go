@@ -47,7 +47,7 @@ func TestReconciliationFindsWhatDiffersAndDeletesOnlyWhatNobodyRegistered(t *tes
 	b := openS3(t, g, g.Address, name)
 	h := newHouse(t, map[string]sinks.Bucket{"training": b})
 	h.strayRule(0.5)
-	sinktest.Fill(t, b, "fine", "fine.crop", "larger", "renamed-to", "rewritten", "orphan.crop", "stray", "stray", "a/stray", "later")
+	sinktest.Fill(t, b, "fine", "fine.crop", "larger", "renamed-to", "rewritten", "orphan.crop", "stray", "stray", "a/stray", "later", "hidden")
 	digest := fmt.Sprintf("%x", sha256.Sum256([]byte("something else")))
 	items := []note{
 		item("fine", incomplete, "fine.crop", "fine.never-made"), item("larger", incomplete), item("renamed-from", incomplete),
@@ -57,21 +57,25 @@ func TestReconciliationFindsWhatDiffersAndDeletesOnlyWhatNobodyRegistered(t *tes
 	h.register(t, items...)
 	day := func(n int) time.Time { return asOf.AddDate(0, 0, n) }
 
-	strays := []string{"unregistered a/stray", "unregistered later", "unregistered renamed-to", "unregistered stray"}
+	hide(t, g, name, "hidden") // an earlier version and a marker
+	begin(t, g, name, "uploading")
+	begin(t, g, name, "fine") // of a registered object: not ours to end
+
+	strays := []string{"unregistered a/stray", "unregistered later", "unregistered renamed-to", "unregistered stray", "unregistered, hidden hidden", "unregistered, hidden uploading"}
 	rest := []string{"missing gone", "missing renamed-from", "other size larger", "without its item orphan.crop"}
 	want := slices.Sorted(slices.Values(append(rest, strays...)))
 	report, found := h.reconcile(t, day(0), false)
 	if !slices.Equal(found, want) || report.Steps != 1 {
 		t.Errorf("%d steps, found %q, want %q", report.Steps, found, want)
 	}
-	counts := map[sinks.Count]uint64{sinks.CountRead: 9, sinks.CountStrays: 4, sinks.CountMissing: 2, sinks.CountDiffering: 1, sinks.CountOrphans: 1}
+	counts := map[sinks.Count]uint64{sinks.CountRead: 11, sinks.CountStrays: 6, sinks.CountMissing: 2, sinks.CountDiffering: 1, sinks.CountOrphans: 1}
 	if got := report.Outcomes[0].Counts; !maps.Equal(got, counts) {
 		t.Errorf("counted %v, want %v", got, counts)
 	}
 	if _, found = h.reconcile(t, day(6), true); !slices.Contains(found, "other content rewritten") {
 		t.Errorf("with contents, found %q", found)
 	}
-	if held := contents(t, g, name); len(held) != 9 {
+	if held := contents(t, g, name); len(held) != 11 {
 		t.Errorf("within the time there are %v", held)
 	}
 
@@ -82,8 +86,8 @@ func TestReconciliationFindsWhatDiffersAndDeletesOnlyWhatNobodyRegistered(t *tes
 	if err := b.Put(t.Context(), "a/stray", strings.NewReader("of another size: the server tells times to the second")); err != nil {
 		t.Fatal(err)
 	}
-	if report, _ = h.reconcile(t, day(7), false); report.Steps != 3 || report.Result != sinks.ResultDone {
-		t.Errorf("%s after %d steps, want the comparison and two strays", report.Result, report.Steps)
+	if report, _ = h.reconcile(t, day(7), false); report.Steps != 5 || report.Result != sinks.ResultDone {
+		t.Errorf("%s after %d steps, want the comparison and four strays", report.Result, report.Steps)
 	}
 	held := contents(t, g, name)
 	if left := slices.Sorted(maps.Keys(held)); !slices.Equal(left, []string{"a/stray", "fine", "fine.crop", "larger", "later", "orphan.crop", "rewritten"}) {

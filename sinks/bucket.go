@@ -68,6 +68,15 @@ type ReadableBucket interface {
 	Get(ctx context.Context, key string) (io.ReadCloser, error)
 }
 
+// HidingBucket is a bucket that can hold what no reader meets.
+type HidingBucket interface {
+	Bucket
+	// Hidden calls each once for every key under which there are versions, markers or
+	// unfinished uploads, but no object, in no particular order, until it returns an
+	// error. Modified is the time of the newest of them.
+	Hidden(ctx context.Context, each func(Object) error) error
+}
+
 // LockedError says that a store keeps an object from being deleted: for a time
 // (Object Lock), or until somebody lifts its legal hold. It is ErrRefused.
 type LockedError struct {
