@@ -245,6 +245,9 @@ func (d *Dataset) checkPublication(r *reporter, at place) {
 	if u.K < 2 {
 		r.fault(at.key("k"), "k must be at least 2; 5 is the least that statistical offices commonly use")
 	}
+	if w, ok := d.Window(EventTime); ok && !u.After.IsZero() && !shorter(u.After, w.Keep) {
+		r.fault(at.key("after"), "rows are published when their window of %s has passed in any case; give a shorter time, such as P1D, or leave it out", w.Keep)
+	}
 	seen := map[string]bool{}
 	for i, c := range u.Columns {
 		d.checkPublished(r, at.key("columns").item(i, c.Name), c, seen)

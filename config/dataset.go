@@ -106,6 +106,9 @@ const (
 type Publication struct {
 	// K is the least number of distinct subjects in every equivalence class.
 	K int `yaml:"k"`
+	// After is how long after its end a day is published, while its personal rows live out
+	// their window. If it is left out they are published when that has passed.
+	After Period `yaml:"after,omitempty"`
 	// SuppressionLimit is the greatest share of a partition's rows that may be
 	// suppressed. If it is left out, all may be.
 	SuppressionLimit *Share            `yaml:"suppression_limit,omitempty"`

@@ -13,7 +13,8 @@ import (
 )
 
 // Anonymise publishes the partitions that are past their window in generalised
-// form, and then deletes their personal rows.
+// form, and then deletes their personal rows. Where the policy asks for it, days are
+// published before, and made anew in the end.
 //
 // The order is: seal, so that nothing is added; separate the rows that may not be
 // touched yet, where there are any; stage; publish; verify with
@@ -55,12 +56,14 @@ func (*Anonymise) Parallel() int { return 2 }
 
 // Plan implements Job.
 func (j *Anonymise) Plan(ctx context.Context, now time.Time) ([]Step, error) {
-	return planDatasets(ctx, j.Policy, j.Personal, config.Anonymise, sinks.ActionAnonymise, now)
+	due, err := planDatasets(ctx, j.Policy, j.Personal, config.Anonymise, sinks.ActionAnonymise, now)
+	early, met := j.planEarly(ctx, now, due)
+	return append(due, early...), errors.Join(err, met)
 }
 
 // Execute implements Job.
 func (j *Anonymise) Execute(ctx context.Context, in Session, steps []Step) []Outcome {
-	b := &anonymiseBatch{Anonymise: j, dataset: steps[0].Dataset, asOf: in.AsOf, outcomes: make([]Outcome, len(steps))}
+	b := &anonymiseBatch{Anonymise: j, early: steps[0].Action == sinks.ActionPublish, dataset: steps[0].Dataset, asOf: in.AsOf, outcomes: make([]Outcome, len(steps))}
 	for i, s := range steps {
 		b.outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone}
 	}
@@ -77,6 +80,7 @@ func (j *Anonymise) Execute(ctx context.Context, in Session, steps []Step) []Out
 // anonymiseBatch is the work on some partitions of one dataset.
 type anonymiseBatch struct {
 	*Anonymise
+	early    bool // the personal rows stay
 	dataset  string
 	asOf     time.Time
 	outcomes []Outcome
@@ -90,7 +94,11 @@ func (b *anonymiseBatch) run(ctx context.Context, steps []Step) error {
 	b.ended = map[sinks.Partition]bool{}
 	for {
 		b.attempts++
-		err := b.attempt(ctx, steps)
+		attempt := b.attempt
+		if b.early {
+			attempt = b.attemptEarly
+		}
+		err := attempt(ctx, steps)
 		if !errors.Is(err, sinks.ErrConflict) || b.attempts == conflictAttempts {
 			return err
 		}
@@ -142,6 +150,7 @@ func (b *anonymiseBatch) verifiedBefore(ctx context.Context, partitions []sinks.
 		o := &b.outcomes[i]
 		p := *o.Step.Partition
 		pub, recorded := records[p]
+		recorded = recorded && !pub.Early // it is made anew
 		h := held[p]
 		if b.ended[p] {
 			continue
@@ -216,7 +225,7 @@ func (b *anonymiseBatch) publishStaged(ctx context.Context, staged sinks.Staged,
 		if pub.VerifiedAt.IsZero() {
 			continue
 		}
-		pub.Step = b.outcome(pub.Partition).Step.ID
+		pub.Step, pub.Early = b.outcome(pub.Partition).Step.ID, b.early
 		verified = append(verified, pub)
 		b.reached(pub.Partition, sinks.StageVerified)
 	}
@@ -240,9 +249,17 @@ func (b *anonymiseBatch) seal(ctx context.Context, partitions []sinks.Partition)
 	return b.Personal.Seal(ctx, b.dataset, partitions)
 }
 
+// exemption says which rows may not be touched.
+func (b *anonymiseBatch) exemption() (sinks.Exemption, error) {
+	if b.early {
+		return onlyHeld(b.asOf), nil
+	}
+	return exemption(b.Policy, b.dataset, b.asOf)
+}
+
 // exempt counts the rows of partitions that may not be touched.
 func (b *anonymiseBatch) exempt(ctx context.Context, partitions []sinks.Partition) (map[sinks.Partition]sinks.Exempt, error) {
-	e, err := exemption(b.Policy, b.dataset, b.asOf)
+	e, err := b.exemption()
 	if err != nil {
 		return nil, err
 	}
@@ -252,7 +269,7 @@ func (b *anonymiseBatch) exempt(ctx context.Context, partitions []sinks.Partitio
 // separate moves what may not be touched out of the way, and returns the partitions in
 // which something is left to do.
 func (b *anonymiseBatch) separate(ctx context.Context, partitions []sinks.Partition) ([]sinks.Partition, error) {
-	e, err := exemption(b.Policy, b.dataset, b.asOf)
+	e, err := b.exemption()
 	if err != nil {
 		return nil, err
 	}

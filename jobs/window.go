@@ -86,15 +86,21 @@ func expired(ctx context.Context, p *config.Policy, tables sinks.PersonalTables,
 		if of.Later > 0 {
 			step.Reason += fmt.Sprintf("; the window of %d more rows has not passed", of.Later)
 		}
-		switch {
-		case s.Unfinished > 0:
-			step.Blocked = fmt.Sprintf("%d of its rows come from a file whose ingest was interrupted: run ingest again first", s.Unfinished)
-		case s.Detached > 0:
-			step.Blocked = fmt.Sprintf("%d of its parts are detached and hold rows that cannot be seen: attach them, or drop them with ALTER TABLE … DROP DETACHED PARTITION", s.Detached)
-		}
+		step.Blocked = incomplete(s)
 		steps = append(steps, step)
 	}
 	return steps, nil
+}
+
+// incomplete says why a partition has to wait, if it has to.
+func incomplete(s sinks.PartitionStats) string {
+	switch {
+	case s.Unfinished > 0:
+		return fmt.Sprintf("%d of its rows come from a file whose ingest was interrupted: run ingest again first", s.Unfinished)
+	case s.Detached > 0:
+		return fmt.Sprintf("%d of its parts are detached and hold rows that cannot be seen: attach them, or drop them with ALTER TABLE … DROP DETACHED PARTITION", s.Detached)
+	}
+	return ""
 }
 
 func partitionsIn(stats []sinks.PartitionStats) []sinks.Partition {

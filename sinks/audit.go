@@ -139,6 +139,7 @@ const (
 	ActionIngestSource   Action = "ingest_source"    // take one input file into the personal tables
 	ActionDisposeSource  Action = "dispose_source"   // delete an input file that has been ingested, or move it
 	ActionAnonymise      Action = "anonymise"        // publish one partition anonymised, drop its personal rows
+	ActionPublish        Action = "publish"          // publish one partition anonymised, while its personal rows live out their window
 	ActionErasePartition Action = "erase_partition"  // drop one personal partition without publishing it
 	ActionEraseSubjects  Action = "erase_subjects"   // delete the rows of the subjects whose window has passed
 	ActionPurgeItem      Action = "purge_item"       // delete one training item with its derivatives

@@ -144,6 +144,9 @@ type Publication struct {
 	Query      Digest    // of the SQL that made it
 	VerifiedAt time.Time // zero if it is not what it should be
 	DroppedAt  time.Time // zero while the personal rows may still be there
+	// Early says that it was published before its window had passed: the personal rows
+	// live on, and it is made anew when their time comes.
+	Early bool
 }
 
 // Publisher makes the anonymised tables, for several partitions of a dataset at
@@ -156,6 +159,11 @@ type Publisher interface {
 	// Publications returns the records of those partitions that were ever verified.
 	Publications(ctx context.Context, dataset string, partitions []Partition) (map[Partition]Publication, error)
 	RecordPublications(ctx context.Context, pubs []Publication) error
+	// Unpublished lists, as PersonalTables.Partitions does, the partitions that were
+	// never verified.
+	Unpublished(ctx context.Context, dataset string, before Day) ([]PartitionStats, error)
+	// Early returns the records of a dataset's early publications, oldest first.
+	Early(ctx context.Context, dataset string) ([]Publication, error)
 }
 
 // Staged are partitions generalised and checked but not yet visible.
@@ -171,6 +179,10 @@ type Staged interface {
 	// sets VerifiedAt of the partitions for which all of that holds, and returns an
 	// error that names the others: ErrConflict if personal rows have come or gone.
 	Verify(ctx context.Context) error
+	// Stands returns the partitions of which every published class still holds k of the
+	// people whose rows were staged: what was published can stay although some of the
+	// personal rows are gone.
+	Stands(ctx context.Context) (map[Partition]bool, error)
 	// Discard removes the staging area. It may be called at any time.
 	Discard(ctx context.Context) error
 }

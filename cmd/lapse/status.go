@@ -119,6 +119,9 @@ func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Ti
 			return err
 		}
 		for _, s := range steps {
+			if s.Action == sinks.ActionPublish { // nothing is past its window
+				continue
+			}
 			name := s.Dataset
 			if name == "" {
 				name = "training"

@@ -40,7 +40,7 @@ func scanPublication(r driver.Rows) (p sinks.Publication, err error) {
 	var day time.Time
 	var query string
 	err = r.Scan(&p.Dataset, &day, &p.Batch, &step, &p.Rows, &p.Subjects, &p.Published, &p.Generalised, &p.Suppressed, &p.Loss,
-		&p.K.K, &p.K.Classes, &p.K.Smallest, &query, &p.VerifiedAt, &p.DroppedAt)
+		&p.K.K, &p.K.Classes, &p.K.Smallest, &query, &p.VerifiedAt, &p.DroppedAt, &p.Early)
 	if err != nil {
 		return p, err
 	}
@@ -60,8 +60,33 @@ func (s *Store) RecordPublications(ctx context.Context, pubs []sinks.Publication
 		}
 		return []any{
 			p.Dataset, p.Day.Start(), p.Batch, uuid.UUID(p.Step), s.policy.Version, fmt.Sprintf("%x", s.policy.Hash), p.Query.String(),
-			p.Rows, p.Subjects, p.Published, p.Generalised, p.Suppressed, p.Loss, p.K.K, p.K.Classes, p.K.Smallest, p.VerifiedAt, p.DroppedAt,
+			p.Rows, p.Subjects, p.Published, p.Generalised, p.Suppressed, p.Loss, p.K.K, p.K.Classes, p.K.Smallest, p.VerifiedAt, p.DroppedAt, p.Early,
 		}
 	})
 	return errors.Join(err, s.durable()) // with what was published: the personal rows go next
+}
+
+// Early implements sinks.Publisher.
+func (s *Store) Early(ctx context.Context, dataset string) (pubs []sinks.Publication, err error) {
+	err = s.query(ctx, "early_publications", s.db, parameters{"dataset": dataset}, func(r driver.Rows) error {
+		p, err := scanPublication(r)
+		pubs = append(pubs, p)
+		return err
+	})
+	return pubs, err
+}
+
+// Unpublished implements sinks.Publisher.
+func (s *Store) Unpublished(ctx context.Context, dataset string, before sinks.Day) ([]sinks.PartitionStats, error) {
+	var published []sinks.Partition
+	err := s.query(ctx, "published_partitions", s.db, parameters{"dataset": dataset, "before": before.String()}, func(r driver.Rows) error {
+		var p sinks.Partition
+		err := scanDay(r, &p.Day, &p.Batch)
+		published = append(published, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.partitions(ctx, dataset, before, published)
 }

@@ -337,8 +337,8 @@ type verified struct {
 	values, alike                                   uint64 // sensitive values that differ, classes in which they are too much alike
 }
 
-// Verify implements sinks.Staged.
-func (st *stage) Verify(ctx context.Context) error {
+// verifyClasses compares what is published with what was staged.
+func (st *stage) verifyClasses(ctx context.Context) (map[string]*verified, error) {
 	found := map[string]*verified{}
 	for _, p := range st.pubs {
 		found[partitionID(p.Partition)] = &verified{}
@@ -350,6 +350,27 @@ func (st *stage) Verify(ctx context.Context) error {
 		found[id] = &v
 		return err
 	})
+	return found, err
+}
+
+// Stands implements sinks.Staged. A class whose rows would be generalised further by
+// now has nobody left.
+func (st *stage) Stands(ctx context.Context) (map[sinks.Partition]bool, error) {
+	found, err := st.verifyClasses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	stands := map[sinks.Partition]bool{}
+	for _, p := range st.pubs {
+		v := found[partitionID(p.Partition)]
+		stands[p.Partition] = v.rows == 0 || v.smallest >= uint64(st.G.K)
+	}
+	return stands, nil
+}
+
+// Verify implements sinks.Staged.
+func (st *stage) Verify(ctx context.Context) error {
+	found, err := st.verifyClasses(ctx)
 	if err != nil {
 		return err
 	}

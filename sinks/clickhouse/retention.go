@@ -23,6 +23,11 @@ const (
 
 // Partitions implements sinks.PersonalTables.
 func (s *Store) Partitions(ctx context.Context, dataset string, before sinks.Day) ([]sinks.PartitionStats, error) {
+	return s.partitions(ctx, dataset, before, nil)
+}
+
+// partitions lists the partitions before a day but for some, which are not read.
+func (s *Store) partitions(ctx context.Context, dataset string, before sinks.Day, but []sinks.Partition) ([]sinks.PartitionStats, error) {
 	t, err := s.table(dataset)
 	if err != nil {
 		return nil, err
@@ -33,7 +38,7 @@ func (s *Store) Partitions(ctx context.Context, dataset string, before sinks.Day
 	}
 	var partitions []sinks.PartitionStats
 	data := map[string]any{"Table": t, "Subject": subject, "Control": s.db.Control}
-	err = s.query(ctx, "partitions", data, parameters{"before": before.String()}, func(r driver.Rows) error {
+	err = s.query(ctx, "partitions", data, parameters{"before": before.String(), "but": arrayOf(partitionIDs(but))}, func(r driver.Rows) error {
 		var p sinks.PartitionStats
 		err := scanDay(r, &p.Day, &p.Batch, &p.Rows, &p.Subjects, &p.Bytes, &p.Unfinished, &p.Detached)
 		partitions = append(partitions, p)

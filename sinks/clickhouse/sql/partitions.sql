@@ -1,4 +1,4 @@
-{{- /* The partitions up to a day, with the rows of files that are not yet ingested whole,
+{{- /* The partitions up to a day, but for some, with the rows of files that are not yet ingested whole,
        and the parts that somebody has detached: also where nothing else is left. */ -}}
 SELECT
     YYYYMMDDToDate(toUInt32OrZero(substring(lapse_partition, 1, 8))) AS day, toUInt32OrZero(substring(lapse_partition, 10)) AS batch,
@@ -10,12 +10,12 @@ FROM (
             OR lapse_source IN (SELECT lapse_source FROM {{name .Control "replaying"}} FINAL WHERE open)) AS lapse_unfinished,
         0 AS lapse_detached
     FROM {{name .Table.Database .Table.Name}}
-    WHERE toDate({{name .Table.Time}}, 'UTC') < {before:Date}
+    WHERE toDate({{name .Table.Time}}, 'UTC') < {before:Date} AND _partition_id NOT IN {but:Array(String)}
     GROUP BY lapse_partition
     UNION ALL
     SELECT partition_id, 0, 0, sum(bytes_on_disk), 0, 0
     FROM system.parts
-    WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND active
+    WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND active AND partition_id NOT IN {but:Array(String)}
     GROUP BY partition_id
     UNION ALL
     SELECT ifNull(partition_id, ''), 0, 0, 0, 0, count()

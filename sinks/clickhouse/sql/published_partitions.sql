@@ -1,0 +1,1 @@
+SELECT day, batch FROM {{name .Control "publications"}} FINAL WHERE dataset = {dataset:String} AND day < {before:Date}
