@@ -36,6 +36,7 @@ func (p *Policy) check(r *reporter) {
 	}
 	p.checkRegisters(r)
 	p.checkDatasets(r)
+	p.checkViews(r)
 	p.checkTraining(r)
 	p.checkIntake(r)
 	p.checkInputFiles(r)

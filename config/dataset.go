@@ -120,6 +120,8 @@ type Publication struct {
 	// fixed in the policy because levels chosen anew for each partition invite
 	// downcoding (Cohen, 2022).
 	Chain []map[string]int `yaml:"chain"`
+	// Views answer common questions about the table.
+	Views []View `yaml:"views,omitempty"`
 }
 
 // PublishedColumn is a column of an anonymised table. Either it is part of the

@@ -30,7 +30,10 @@ With --output json the same is written for programs.`,
 			if err != nil {
 				return err
 			}
-			tables := clickhouse.Dictionary(p, clickhouse.DatabasesWithPrefix(a.settings.ClickHouse.DatabasePrefix))
+			tables, err := clickhouse.Dictionary(p, clickhouse.DatabasesWithPrefix(a.settings.ClickHouse.DatabasePrefix))
+			if err != nil {
+				return err
+			}
 			if a.output == "json" {
 				return a.printJSON(tables)
 			}

@@ -16,6 +16,15 @@ type DictionaryTable struct {
 	K        int                `json:"k"`
 	Chain    []string           `json:"chain"` // the level vectors that are tried, in words
 	Columns  []DictionaryColumn `json:"columns"`
+	Views    []DictionaryView   `json:"views,omitempty"`
+}
+
+// DictionaryView describes a view of such a table.
+type DictionaryView struct {
+	Name    string   `json:"name"`
+	Meaning string   `json:"meaning"`
+	Columns []string `json:"columns"`
+	Select  string   `json:"select"`
 }
 
 // DictionaryColumn describes one of its columns.
@@ -29,8 +38,7 @@ type DictionaryColumn struct {
 }
 
 // Dictionary describes the tables of the anonymised database, in the policy's order.
-func Dictionary(p *config.Policy, db Databases) []DictionaryTable {
-	var tables []DictionaryTable
+func Dictionary(p *config.Policy, db Databases) (tables []DictionaryTable, err error) {
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
 		if d.Publish == nil {
@@ -41,9 +49,16 @@ func Dictionary(p *config.Policy, db Databases) []DictionaryTable {
 		for _, c := range made.Columns {
 			t.Columns = append(t.Columns, dictionaryColumn(p, d, c))
 		}
+		for j := range d.Publish.Views {
+			v, err := newView(db, d, &d.Publish.Views[j])
+			if err != nil {
+				return nil, err
+			}
+			t.Views = append(t.Views, DictionaryView{v.Name, d.Publish.Views[j].Description, v.columnNames(), v.Select})
+		}
 		tables = append(tables, t)
 	}
-	return tables
+	return tables, nil
 }
 
 func dictionaryColumn(p *config.Policy, d *config.Dataset, made tableColumn) DictionaryColumn {

@@ -17,9 +17,9 @@ func TestDictionaryIsThatOfTheLiveTables(t *testing.T) {
 	t.Parallel()
 	p := sinktest.Policy(t, config.Facesoft)
 	_, o := sinktest.Store(t, p)
-	tables := clickhouse.Dictionary(p, o.Databases)
-	if len(tables) != 2 {
-		t.Fatalf("%d tables are described", len(tables))
+	tables, err := clickhouse.Dictionary(p, o.Databases)
+	if err != nil || len(tables) != 2 {
+		t.Fatalf("%d tables are described: %v", len(tables), err)
 	}
 	for _, table := range tables {
 		var got, want []string

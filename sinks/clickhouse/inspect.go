@@ -119,7 +119,11 @@ func (s *Store) inspectSchema(ctx context.Context, i *Inspection) error {
 		return ifKnown(err)
 	}
 	i.Prepared = true
-	i.Schema = s.compare(ctx, s.expected(), live)
+	wanted, err := views(s.policy, s.db)
+	if err != nil {
+		return err
+	}
+	i.Schema = s.compare(ctx, s.expected(), wanted, live)
 	var refused *ServerError
 	if errors.As(i.Schema, &refused) {
 		i.Schema = nil // the grants are the fault

@@ -42,7 +42,14 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if err := s.addColumns(ctx, expected, live); err != nil {
 		return fmt.Errorf("prepare clickhouse: %w", err)
 	}
-	return s.compare(ctx, expected, live)
+	wanted, err := views(s.policy, s.db)
+	if err == nil {
+		err = s.makeViews(ctx, wanted) // over columns that may be new
+	}
+	if err != nil {
+		return fmt.Errorf("prepare clickhouse: %w", err)
+	}
+	return s.compare(ctx, expected, wanted, live)
 }
 
 // expected returns every table that is compiled from the policy.
@@ -113,13 +120,20 @@ func (s *Store) addColumns(ctx context.Context, expected []*table, live map[stri
 }
 
 // compare holds the live schema against the policy and gathers what differs.
-func (s *Store) compare(ctx context.Context, expected []*table, live map[string]*liveTable) error {
+func (s *Store) compare(ctx context.Context, expected []*table, wanted []*view, live map[string]*liveTable) error {
 	var faults *multierror.Error
 	known := map[string]bool{}
 	for _, t := range expected {
 		full := t.Database + "." + t.Name
 		known[full] = true
 		faults = multierror.Append(faults, t.differences(full, live[full])...)
+	}
+	for _, v := range wanted {
+		full := v.Database + "." + v.Name
+		known[full] = true
+		if t := live[full]; t != nil && t.engine != viewEngine {
+			faults = multierror.Append(faults, fmt.Errorf("%s is a table, and in the policy a view: rename the one or the other", full))
+		}
 	}
 	for _, name := range controlTables {
 		known[s.db.Control+"."+name] = true

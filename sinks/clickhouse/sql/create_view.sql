@@ -1,0 +1,3 @@
+CREATE OR REPLACE VIEW {{name .Database .Name}} AS
+{{.Select}}
+COMMENT {{literal .Comment}}

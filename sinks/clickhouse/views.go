@@ -1,0 +1,118 @@
+package clickhouse
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/facesoft/lapse/config"
+)
+
+// view is a view of an anonymised table, as the policy has it. Its exported fields are
+// what the statements are rendered from.
+type view struct {
+	Database, Name string
+	Table          string
+	Comment        string
+	Select         string
+
+	By        []string
+	Measures  []viewMeasure
+	Returning string
+}
+
+// viewMeasure is a measure with the quantiles to be computed.
+type viewMeasure struct {
+	Name      string
+	Quantiles []viewQuantile
+}
+
+// viewQuantile is a quantile and what its column is called after the measure's.
+type viewQuantile struct{ Level, Suffix string }
+
+const viewEngine = "View"
+
+// views compiles the views of a policy. The comment of each ends with the digest of its
+// definition, by which it is known whether a live one is the policy's.
+func views(p *config.Policy, db Databases) (all []*view, err error) {
+	for i := range p.Datasets {
+		d := &p.Datasets[i]
+		if d.Publish == nil {
+			continue
+		}
+		for j := range d.Publish.Views {
+			v, err := newView(db, d, &d.Publish.Views[j])
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, v)
+		}
+	}
+	return all, nil
+}
+
+func newView(db Databases, d *config.Dataset, of *config.View) (*view, error) {
+	v := &view{Database: db.Analytics, Name: of.Name, Table: d.Name, By: of.By, Returning: of.Returning}
+	for _, name := range of.Measures {
+		m := viewMeasure{Name: name}
+		for _, q := range of.QuantilesOf() {
+			m.Quantiles = append(m.Quantiles, viewQuantile{fmt.Sprintf("%.2f", float64(q)), fmt.Sprintf("_p%d", int(math.Round(float64(q)*100)))})
+		}
+		v.Measures = append(v.Measures, m)
+	}
+	statement := "view_counts"
+	if v.Returning != "" {
+		statement = "view_returning"
+	}
+	var err error
+	if v.Select, err = render(statement, v); err != nil {
+		return nil, err
+	}
+	sum := digest(v.Select)
+	v.Comment = fmt.Sprintf("%s; from %s; definition %x", of.Description, d.Name, sum[:8])
+	return v, nil
+}
+
+// makeViews makes the views that are missing or defined otherwise.
+func (s *Store) makeViews(ctx context.Context, wanted []*view) error {
+	if len(wanted) == 0 {
+		return nil
+	}
+	live := map[string]string{}
+	err := s.query(ctx, "live_views", s.db, nil, func(r driver.Rows) error {
+		var name, comment string
+		err := r.Scan(&name, &comment)
+		live[name] = comment
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, v := range wanted {
+		if live[v.Name] == v.Comment {
+			continue
+		}
+		if err := s.exec(ctx, "create_view", v, nil); err != nil {
+			return fmt.Errorf("%s.%s: %w", v.Database, v.Name, err)
+		}
+	}
+	return nil
+}
+
+// columnNames are those of the view, in order.
+func (v *view) columnNames() []string {
+	if v.Returning != "" {
+		return []string{"first_month", "months_later", "values"}
+	}
+	names := append([]string{}, v.By...)
+	names = append(names, "records")
+	for _, m := range v.Measures {
+		names = append(names, m.Name+"_count", m.Name+"_mean")
+		for _, q := range m.Quantiles {
+			names = append(names, m.Name+q.Suffix)
+		}
+	}
+	return names
+}
