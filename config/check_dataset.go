@@ -73,6 +73,7 @@ func (p *Policy) checkColumns(r *reporter, dataset place, d *Dataset) {
 			r.fault(at.key("type"), "say the column's type, such as String")
 		}
 		d.checkFrom(r, at, c)
+		d.checkExpires(r, at, c)
 		p.checkField(r, at.key("field"), c.Field)
 		p.checkPurposes(r, at.key("purposes"), c.Purposes)
 		if len(d.PurposesOf(c)) == 0 {
@@ -81,6 +82,31 @@ func (p *Policy) checkColumns(r *reporter, dataset place, d *Dataset) {
 		if !known(identifying, c.Identifies) {
 			r.fault(at.key("identifies"), "say whom the values identify: %s", join(identifying))
 		}
+	}
+}
+
+// checkExpires makes sure that nothing else is done with values that are gone.
+func (d *Dataset) checkExpires(r *reporter, at place, c *Column) {
+	if c.Expires == nil {
+		return
+	}
+	at = at.key("expires")
+	checkKeep(r, at, c.Expires.Keep, false)
+	checkReason(r, at, c.Expires.Clause, c.Expires.Rationale)
+	w, ok := d.Window(EventTime)
+	switch {
+	case !ok:
+		r.fault(at, "the records have no window from %s, so they do not lie by their days; give them one", EventTime)
+	case !shorter(c.Expires.Keep, w.Keep):
+		r.fault(at.key("keep"), "the records go after %s in any case; give a shorter period, or leave it out", w.Keep)
+	}
+	switch {
+	case slices.Contains(d.Subject, c.Name) || c.Name == d.Time || c.Name == d.Organisation:
+		r.fault(at, "%q tells whose and of when a record is as long as there is one", c.Name)
+	case slices.Contains(d.OrderBy, c.Name):
+		r.fault(at, "%q is part of the sorting key, which cannot be changed; leave it out of order_by", c.Name)
+	case d.Publish != nil && slices.ContainsFunc(d.Publish.Columns, func(p PublishedColumn) bool { return p.From == c.Name }):
+		r.fault(at, "%q is published when the records go, and would be empty by then; publish another column", c.Name)
 	}
 }
 

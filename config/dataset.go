@@ -77,8 +77,20 @@ type Column struct {
 	Field      string     `yaml:"field"`
 	Purposes   []string   `yaml:"purposes,omitempty"`
 	Identifies Identifies `yaml:"identifies"`
+	// Expires says that the values are kept for less time than the records they stand in.
+	// When the records are published later, the values that are gone can no longer be looked
+	// for in published texts.
+	Expires *FieldWindow `yaml:"expires,omitempty"`
 	// Description is the column's comment in the database; the field's words if empty.
 	Description string `yaml:"description,omitempty"`
+}
+
+// FieldWindow is how long the values of a column are kept, from the time of the event.
+// Then they are replaced by the column's empty value.
+type FieldWindow struct {
+	Keep      Period `yaml:"keep"`
+	Clause    string `yaml:"clause"`
+	Rationale string `yaml:"rationale"`
 }
 
 // Derivation is a computation at ingest.

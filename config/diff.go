@@ -157,6 +157,12 @@ func (d *difference) dataset(was, now *Dataset) {
 			d.add(now.Name, More, "the column %s is new: %s, identifies %s", c.Name, c.Field, c.Identifies)
 		case before.Derive != c.Derive:
 			d.add(now.Name, Other, "the column %s is derived otherwise (%s)", c.Name, c.Derive)
+		case before.Expires == nil && c.Expires != nil:
+			d.add(now.Name, Shorter, "the values of the column %s are kept %s, and not as long as the records", c.Name, c.Expires.Keep)
+		case before.Expires != nil && c.Expires == nil:
+			d.add(now.Name, Longer, "the values of the column %s are kept as long as the records, and not %s", c.Name, before.Expires.Keep)
+		case c.Expires != nil && c.Expires.Keep != before.Expires.Keep:
+			d.period(now.Name, "the values of the column "+c.Name, before.Expires.Keep, c.Expires.Keep)
 		default:
 			d.lists(now.Name, was.PurposesOf(before), now.PurposesOf(c), "the column "+c.Name+" is used for")
 		}

@@ -16,7 +16,7 @@ import (
 
 // Purge deletes what is past its window and is not to be published: training
 // items with their derivatives, the rows of closed and abandoned accounts, whole
-// days of datasets that are erased, the quarantine, and the keys of pseudonyms.
+// days of datasets that are erased, values that go before their rows do, the quarantine, and the keys of pseudonyms.
 //
 // Nothing counts as deleted that has not been looked for afterwards.
 type Purge struct {
@@ -47,7 +47,7 @@ func (*Purge) Kind() sinks.JobKind { return sinks.JobPurge }
 // Batch implements Job.
 func (*Purge) Batch(steps []Step) int {
 	switch steps[0].Action {
-	case sinks.ActionErasePartition:
+	case sinks.ActionErasePartition, sinks.ActionExpireFields:
 		return samePartitions(steps, anonymiseTogether, 1<<62)
 	case sinks.ActionPurgeItem:
 		n := slices.IndexFunc(steps, func(s Step) bool { return s.Action != sinks.ActionPurgeItem })
@@ -91,7 +91,7 @@ func (j *Purge) Portions(ctx context.Context, now time.Time) iter.Seq2[[]Step, e
 		var steps []Step
 		for _, plan := range []func(context.Context, time.Time) ([]Step, error){
 			func(ctx context.Context, now time.Time) ([]Step, error) { return j.planForget(ctx, now, purged) },
-			j.planSubjects, j.planPartitions, j.planQuarantine, j.planKeys,
+			j.planSubjects, j.planPartitions, j.planFields, j.planQuarantine, j.planKeys,
 		} {
 			more, err := plan(ctx, now)
 			if err != nil {
@@ -125,6 +125,8 @@ func (j *Purge) Execute(ctx context.Context, in Session, steps []Step) []Outcome
 	switch steps[0].Action {
 	case sinks.ActionErasePartition:
 		return j.erasePartitions(ctx, in, steps)
+	case sinks.ActionExpireFields:
+		return j.expireFields(ctx, in, steps)
 	case sinks.ActionPurgeItem:
 		return j.purgeItems(ctx, in, steps)
 	case sinks.ActionMarkItems:

@@ -140,6 +140,7 @@ const (
 	ActionDisposeSource  Action = "dispose_source"   // delete an input file that has been ingested, or move it
 	ActionAnonymise      Action = "anonymise"        // publish one partition anonymised, drop its personal rows
 	ActionPublish        Action = "publish"          // publish one partition anonymised, while its personal rows live out their window
+	ActionExpireFields   Action = "expire_fields"    // replace the values of columns in one partition by empty ones
 	ActionErasePartition Action = "erase_partition"  // drop one personal partition without publishing it
 	ActionEraseSubjects  Action = "erase_subjects"   // delete the rows of the subjects whose window has passed
 	ActionPurgeItem      Action = "purge_item"       // delete one training item with its derivatives

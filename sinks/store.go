@@ -124,6 +124,20 @@ type PersonalTables interface {
 	// what is left of each. Dropping what is not there has no effect.
 	Drop(ctx context.Context, dataset string, partitions []Partition) (map[Partition]Absence, error)
 	MixedDays
+	ExpiringFields
+}
+
+// ExpiringFields are columns whose values go before their rows do. Fields says for each
+// column up to which day, exclusively, its values are due. Rows under a legal hold as of
+// a time are left alone.
+type ExpiringFields interface {
+	// Filled counts, for the partitions of a dataset in which there are any, the rows with
+	// a value that is due.
+	Filled(ctx context.Context, dataset string, fields map[string]Day, asOf time.Time) (map[Partition]uint64, error)
+	// Clear replaces these values by empty ones, waits until no part with them is on disk,
+	// and returns what is left of each partition: rows with such a value, unfinished
+	// mutations as active parts, inactive and detached parts.
+	Clear(ctx context.Context, dataset string, partitions []Partition, fields map[string]Day, asOf time.Time) (map[Partition]Absence, error)
 }
 
 // Publication is the record of one published partition.

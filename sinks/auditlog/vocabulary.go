@@ -16,7 +16,7 @@ var vocabularies = map[reflect.Type][]string{
 	reflect.TypeFor[sinks.JobKind](): words(sinks.JobIngest, sinks.JobAnonymise, sinks.JobPurge,
 		sinks.JobDispose, sinks.JobConsent, sinks.JobAudit, sinks.JobTraining, sinks.JobHold, sinks.JobReplay, sinks.JobDrop, sinks.JobPolicy, sinks.JobReconcile, sinks.JobRequest, sinks.JobSubject, sinks.JobSweep, sinks.JobRectify, sinks.JobDisclose),
 	reflect.TypeFor[sinks.Action](): words(sinks.ActionRun, sinks.ActionIngestSource,
-		sinks.ActionAnonymise, sinks.ActionPublish, sinks.ActionErasePartition, sinks.ActionEraseSubjects,
+		sinks.ActionAnonymise, sinks.ActionPublish, sinks.ActionExpireFields, sinks.ActionErasePartition, sinks.ActionEraseSubjects,
 		sinks.ActionPurgeItem, sinks.ActionForgetItems, sinks.ActionDestroyKey, sinks.ActionRotateKey,
 		sinks.ActionRecordConsent, sinks.ActionWithdraw, sinks.ActionDisposeSource, sinks.ActionMarkItems, sinks.ActionRestoreItem, sinks.ActionPlaceHold, sinks.ActionReleaseHold, sinks.ActionReplaySource, sinks.ActionDropRecords, sinks.ActionAdoptPolicy, sinks.ActionReconcile, sinks.ActionPurgeStray, sinks.ActionReceiveRequest, sinks.ActionAwaitIdentity, sinks.ActionAcceptRequest, sinks.ActionRefuseRequest, sinks.ActionExtendRequest, sinks.ActionCancelRequest, sinks.ActionAnswerRequest, sinks.ActionEnterErasure, sinks.ActionErasePeople, sinks.ActionDeleteExport, sinks.ActionRectifyRows, sinks.ActionActivatePolicy, sinks.ActionDisclose,
 		sinks.ActionCloseYear, sinks.ActionOpenYear),

@@ -33,7 +33,7 @@ type Disk struct {
 
 // privileges are those that Lapse needs in each of its databases; those of the
 // embedded engine's user include them.
-var privileges = []string{"SHOW", "SELECT", "INSERT", "ALTER", "CREATE DATABASE", "CREATE TABLE", "DROP", "OPTIMIZE"}
+var privileges = []string{"SHOW", "SELECT", "INSERT", "ALTER", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP", "OPTIMIZE"}
 
 // Codes of the server's exceptions.
 const (

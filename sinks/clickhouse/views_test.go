@@ -20,8 +20,8 @@ var viewing = visits + `      views:
 // TestViewsAnswerWhatTheyDescribe computes what the views say from the visits themselves.
 func TestViewsAnswerWhatTheyDescribe(t *testing.T) {
 	t.Parallel()
-	s, o := store(t)
-	s = reopen(t, o, viewing)
+	_, o := store(t)
+	s := reopen(t, o, viewing)
 	for range 2 { // the second time nothing is to be done
 		if err := s.Prepare(t.Context()); err != nil {
 			t.Fatal(err)

@@ -1,0 +1,1 @@
+{{- range $i, $f := .Fields}}{{if $i}} OR {{end}}toDate({{name $.Time}}, 'UTC') < {{print "{" $f.Before ":Date}"}} AND {{$f.Filled}}{{end}}
