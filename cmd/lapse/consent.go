@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
 )
@@ -100,16 +101,25 @@ func (a *app) recordConsent(ctx context.Context, f consentFlags, granted bool) e
 	return verdict(report, err)
 }
 
+// checkCategories refuses categories of consent on which no purpose rests.
+func checkCategories(p *config.Policy, names []string) error {
+	known := p.ConsentCategories()
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("no purpose rests on %q; the categories are %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
 // consentDecisions are the decisions that the flags tell.
 func (i *installation) consentDecisions(f consentFlags, granted bool) ([]sinks.ConsentDecision, error) {
 	known := i.policy.ConsentCategories()
 	if len(known) == 0 {
 		return nil, usageError{errors.New("no purpose of the policy rests on a category of consent; name one with the purpose (consent: analytics)")}
 	}
-	for _, c := range f.categories {
-		if !slices.Contains(known, c) {
-			return nil, usageError{fmt.Errorf("--category: no purpose rests on %q; the categories are %s", c, strings.Join(known, ", "))}
-		}
+	if err := checkCategories(i.policy, f.categories); err != nil {
+		return nil, usageError{fmt.Errorf("--category: %w", err)}
 	}
 	if len(f.categories) == 0 {
 		f.categories = known

@@ -9,11 +9,12 @@ import (
 
 // TestKilledAtRandomMoments kills each job, as kill -9 does, at moments that are no
 // boundary of anything, and runs it again: the state is the same as if nothing had
-// happened (I7). A long run (LAPSE_SOAK) kills each fifty times.
+// happened (I7). A long run (LAPSE_SOAK) kills each fifty times, and the anonymisation of
+// a month two hundred times.
 func TestKilledAtRandomMoments(t *testing.T) {
-	kills := 2
+	kills := map[string]int{"ingest": 2, "anonymise": 2, "purge": 2}
 	if os.Getenv("LAPSE_SOAK") != "" {
-		kills = 50
+		kills = map[string]int{"ingest": 50, "anonymise": 200, "purge": 50}
 	}
 	random := rand.New(rand.NewPCG(20180525, uint64(time.Now().UnixNano())))
 	before := newBusyDays(t)
@@ -24,7 +25,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 		whole := time.Since(start)
 		want := after.state()
 		t.Run(job, func(t *testing.T) {
-			for range kills {
+			for range kills[job] {
 				w := before.copy(t)
 				w.t = t
 				moment := time.Duration(random.Int64N(int64(whole)))
