@@ -22,7 +22,7 @@ the folder and makes the key that signs the audit log. What is there already is
 left as it is. Give the public key, data/audit.key.pub, to your auditor now: with it the
 log is verified offline.`,
 		Example: "  lapse init\n  lapse init /etc/lapse --log-name example.org/lapse",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne(),
 		RunE: func(_ *cobra.Command, args []string) error {
 			folder := "."
 			if len(args) == 1 {

@@ -22,7 +22,7 @@ func (a *app) policyCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "check [FILE]",
 			Short: "Check a policy, and name every fault with its line and cure",
-			Args:  cobra.MaximumNArgs(1),
+			Args:  atMostOne(),
 			RunE: func(_ *cobra.Command, args []string) error {
 				p, err := a.policyFrom(args)
 				if err != nil {
@@ -38,7 +38,7 @@ func (a *app) policyCommand() *cobra.Command {
 		&cobra.Command{
 			Use:   "show [FILE]",
 			Short: "Show what is held, why, for how long, and what happens then",
-			Args:  cobra.MaximumNArgs(1),
+			Args:  atMostOne(),
 			RunE: func(_ *cobra.Command, args []string) error {
 				p, err := a.policyFrom(args)
 				if err != nil {

@@ -24,7 +24,7 @@ its columns mean, from which field of the policy and under which clause they com
 far they are generalised, and in which order that is tried until a row is among k people.
 With --output json the same is written for programs.`,
 		Example: "  lapse policy dictionary > dictionary.md\n  lapse policy dictionary --output json",
-		Args:    cobra.MaximumNArgs(1),
+		Args:    atMostOne(),
 		RunE: func(_ *cobra.Command, args []string) error {
 			p, err := a.policyFrom(args)
 			if err != nil {

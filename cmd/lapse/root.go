@@ -128,11 +128,22 @@ func onTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// exactly checks the number of arguments, with the usage in the error.
+// exactly checks the number of arguments.
 func exactly(n int) cobra.PositionalArgs {
+	return withUsage(cobra.ExactArgs(n), fmt.Sprint(n))
+}
+
+func atMostOne() cobra.PositionalArgs { return withUsage(cobra.MaximumNArgs(1), "at most 1") }
+
+func atLeast(n int) cobra.PositionalArgs {
+	return withUsage(cobra.MinimumNArgs(n), fmt.Sprint("at least ", n))
+}
+
+// withUsage puts the usage into the error of a check.
+func withUsage(check cobra.PositionalArgs, takes string) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
-		if len(args) != n {
-			return usageError{fmt.Errorf("%s takes %d arguments, got %d; usage: %s", c.CommandPath(), n, len(args), c.UseLine())}
+		if check(c, args) != nil {
+			return usageError{fmt.Errorf("%s takes %s arguments, got %d; usage: %s", c.CommandPath(), takes, len(args), c.UseLine())}
 		}
 		return nil
 	}

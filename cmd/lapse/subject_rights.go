@@ -77,7 +77,7 @@ func (a *app) subjectUnrestrictCommand() *cobra.Command {
 		Use:     "unrestrict ID...",
 		Short:   "Lift restrictions, by the ids of their requests",
 		Example: "  lapse subject unrestrict 5f0c6dd1a3a84e16b8f0a1c2d3e4f506",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeast(1),
 		RunE:    func(c *cobra.Command, args []string) error { return a.unrestrict(c.Context(), args) },
 	}
 }

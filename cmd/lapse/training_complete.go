@@ -75,7 +75,7 @@ func (a *app) trainingTrainedCommand() *cobra.Command {
 		Long: `The items that serve the purpose and had been uploaded then count as what the models
 were trained on. Certificates of destruction name the models.`,
 		Example: "  lapse training trained face-detection face-detection-v2",
-		Args:    cobra.MinimumNArgs(2),
+		Args:    atLeast(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			when, err := at.time()
 			if err != nil {

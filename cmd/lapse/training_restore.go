@@ -21,7 +21,7 @@ they cannot, unless that consent is recorded ('lapse training grant').
 
 All of the items are restored, or none. The audit log says so.`,
 		Example: "  lapse training restore 4be0643f1d98573b97cdca98a65347dd",
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			var ids []sinks.ID
 			for _, text := range args {
