@@ -42,9 +42,10 @@ there without. The next ingest enters the notes; one that is sent again changes 
 
 POST /v1/requests takes what data subjects ask for, as 'lapse subject' does: an object with
 right, subject (columns and values that name the person), set, categories, recipient,
-received, and identity_confirmed, without which the clock stands still until 'lapse
-subject accept'. One with the Idempotency-Key of an earlier one is that one. GET
-/v1/requests/ID says what became of it, and by when it has to be answered. The scheduled
+received, and identity_confirmed, without which the clock stands still until it is
+accepted. One with the Idempotency-Key of an earlier one is that one. GET /v1/requests/ID
+says what became of it, and by when it has to be answered; POST /v1/requests/ID/accept,
+/refuse, /extend and /cancel take reason, clause and until, as the commands do. The scheduled
 job subject carries out what is accepted. The keys are in requests.write_keys_file or
 LAPSE_REQUESTS_WRITE_KEYS.
 

@@ -70,6 +70,13 @@ func (a *app) requests(mux *http.ServeMux, s *stores, keys *web.WriteKeys) {
 			})
 			return shown, entered, err
 		},
+		Decide: func(ctx context.Context, id sinks.ID, event sinks.RequestEvent, d *web.Decision) (shown any, err error) {
+			err = s.Use(ctx, func(i *installation) error {
+				shown, err = i.decideAsked(ctx, id, event, d)
+				return err
+			})
+			return shown, err
+		},
 		Show: func(ctx context.Context, id sinks.ID) (shown any, err error) {
 			err = s.Use(ctx, func(i *installation) error {
 				shown, err = i.showAsked(ctx, id)
@@ -124,6 +131,30 @@ func (i *installation) enterAsked(ctx context.Context, id sinks.ID, asked *web.A
 	}
 	shown, err = i.showAsked(ctx, id)
 	return shown, true, err
+}
+
+// decideAsked notes a decision that came over HTTP, and returns the request as it is
+// shown; nil if there is none. 'lapse run subject' carries out what is accepted.
+func (i *installation) decideAsked(ctx context.Context, id sinks.ID, event sinks.RequestEvent, d *web.Decision) (any, error) {
+	found, err := i.store.Requests(ctx, id)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	decision := requestDecision{reason: d.Reason, clause: d.Clause, by: byHTTP}
+	if !d.Until.IsZero() {
+		decision.until = d.Until.Format(time.RFC3339)
+	}
+	_, err = i.noteDecision(ctx, event, decision, []string{id.String()}, time.Now().UTC().Truncate(time.Millisecond))
+	var wrong usageError
+	switch {
+	case errors.As(err, &wrong) && errors.Is(wrong.error, jobs.ErrRequestState):
+		return nil, web.Fault{Text: fmt.Sprintf("it is %s by now, which does not go with that", found[0].State()), Conflict: true}
+	case errors.As(err, &wrong):
+		return nil, web.Fault{Text: strings.TrimPrefix(wrong.Error(), "--")}
+	case err != nil:
+		return nil, err
+	}
+	return i.showAsked(ctx, id)
 }
 
 // personAsked checks what came, and returns whom it names, with what is asked for.

@@ -93,6 +93,31 @@ func TestRequestsOverHTTP(t *testing.T) {
 	if code, text := sendRequest(t, http.MethodGet, path+"/"+first.Request, writeKey, "", ""); code != http.StatusUnauthorized {
 		t.Error("with the collector's key:", code, text)
 	}
+	decide := func(request, decision, body string, status int, want string) {
+		t.Helper()
+		code, text := sendRequest(t, http.MethodPost, path+"/"+request+"/"+decision, requestsKey, "", body)
+		if code != status || !strings.Contains(text, want) || strings.Contains(text, "ann") {
+			t.Errorf("%s %s: %d %s", decision, body, code, text)
+		}
+	}
+	doubted := enter(http.StatusCreated, "", `{"right":"objection","subject":{"user_id":"ann"}}`).Request
+	decide(doubted, "extend", `{"reason":"records of many years"}`, http.StatusBadRequest, "the clock stands still")
+	decide(doubted, "accept", `{}`, http.StatusOK, `"state":"accepted"`)
+	decide(doubted, "accept", `{}`, http.StatusConflict, "it is accepted by now")
+	decide(doubted, "accept", `{"clause":"C7"}`, http.StatusBadRequest, "clause with a refusal")
+	decide(doubted, "extend", `{}`, http.StatusBadRequest, "reason: say why")
+	decide(doubted, "extend", `{"reason":"records of many years","until":"2999-01-01T00:00:00Z"}`, http.StatusBadRequest, "the policy lets it be extended to")
+	decide(doubted, "extend", `{"reason":"records of many years"}`, http.StatusOK, `"state":"accepted"`)
+	decide(doubted, "refuse", `{"reason":"legal_obligation","clause":"C16"}`, http.StatusBadRequest, "counts against erasure")
+	decide(doubted, "refuse", `{"reason":"compelling_grounds"}`, http.StatusBadRequest, "is not a clause")
+	decide(doubted, "refuse", `{"reason":"compelling_grounds","clause":"C7","by":"me"}`, http.StatusBadRequest, "the body is not an object")
+	decide(doubted, "refuse", `{"reason":"compelling_grounds","clause":"C7"}`, http.StatusOK, `"state":"refused"`)
+	decide(doubted, "cancel", `{}`, http.StatusConflict, "it is refused by now")
+	decide(strings.Repeat("0", 31)+"1", "cancel", `{}`, http.StatusNotFound, "there is no such request")
+	decide(doubted, "forget", `{}`, http.StatusNotFound, "accept, refuse, extend, cancel")
+	if code, text := sendRequest(t, http.MethodPost, path+"/"+first.Request+"/cancel", writeKey, "", "{}"); code != http.StatusUnauthorized {
+		t.Error("with the collector's key:", code, text)
+	}
 	w.must("run", "subject")
 	code, text := sendRequest(t, http.MethodGet, path+"/"+first.Request, requestsKey, "", "")
 	if code != http.StatusOK || !strings.Contains(text, `"state":"done"`) || strings.Contains(text, "ann") {

@@ -90,7 +90,7 @@ type requestDecision struct{ reason, clause, until, by string }
 func (a *app) subjectDecisionCommand(event sinks.RequestEvent) *cobra.Command {
 	var f requestDecision
 	c := &cobra.Command{
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeast(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.decide(c.Context(), event, f, args) },
 	}
 	c.Flags().StringVar(&f.by, "by", "", "who decides (default: you, as the system knows you)")
@@ -121,39 +121,60 @@ func (a *app) subjectDecisionCommand(event sinks.RequestEvent) *cobra.Command {
 	return c
 }
 
-func (a *app) decide(ctx context.Context, event sinks.RequestEvent, f requestDecision, args []string) error {
-	if event == sinks.RequestRefused && !slices.Contains(refusalCodes(), f.reason) {
+// check checks what goes with an event, and nothing else.
+func (f requestDecision) check(event sinks.RequestEvent) error {
+	switch {
+	case event == sinks.RequestRefused && !slices.Contains(refusalCodes(), f.reason):
 		return usageError{fmt.Errorf("--reason: %q is no code; use one of %s", f.reason, strings.Join(refusalCodes(), ", "))}
-	}
-	if event == sinks.RequestRefused && !clauseFlagPattern.MatchString(f.clause) {
+	case event == sinks.RequestRefused && !clauseFlagPattern.MatchString(f.clause):
 		return usageError{fmt.Errorf("--clause: %q is not a clause; write the policy's clause such as C16", f.clause)}
+	case event == sinks.RequestExtended && f.reason == "":
+		return usageError{errors.New("--reason: say why, the person has to be told")}
+	case event != sinks.RequestRefused && f.clause != "", event != sinks.RequestRefused && event != sinks.RequestExtended && f.reason != "", event != sinks.RequestExtended && f.until != "":
+		return usageError{fmt.Errorf("--reason goes with a refusal or an extension, --clause with a refusal, --until with an extension; a request is to be %s", event)}
+	}
+	return nil
+}
+
+// noteDecision notes a decision about requests.
+func (i *installation) noteDecision(ctx context.Context, event sinks.RequestEvent, f requestDecision, requests []string, now time.Time) ([]sinks.RequestNote, error) {
+	if err := f.check(event); err != nil {
+		return nil, err
+	}
+	if event == sinks.RequestRefused {
+		if err := i.checkRefusal(ctx, f.reason, requests); err != nil {
+			return nil, err
+		}
+	}
+	var notes []sinks.RequestNote
+	for _, text := range requests {
+		id, err := parseRequest(text)
+		if err != nil {
+			return nil, err
+		}
+		n := sinks.RequestNote{Request: id, Event: event, At: now, Reason: f.reason, Clause: f.clause, By: orUser(f.by)}
+		if event == sinks.RequestExtended {
+			if n.Until, err = i.extension(ctx, id, f.until); err != nil {
+				return nil, err
+			}
+		}
+		notes = append(notes, n)
+	}
+	return notes, i.change(ctx, &jobs.RequestChange{Notes: notes}, now)
+}
+
+func (a *app) decide(ctx context.Context, event sinks.RequestEvent, f requestDecision, args []string) error {
+	if err := f.check(event); err != nil {
+		return err
 	}
 	i, err := a.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer i.Close() //nolint:errcheck // what matters has been made durable before
-	if event == sinks.RequestRefused {
-		if err := i.checkRefusal(ctx, f.reason, args); err != nil {
-			return err
-		}
-	}
 	now := time.Now().UTC().Truncate(time.Millisecond)
-	var notes []sinks.RequestNote
-	for _, text := range args {
-		id, err := parseRequest(text)
-		if err != nil {
-			return err
-		}
-		n := sinks.RequestNote{Request: id, Event: event, At: now, Reason: f.reason, Clause: f.clause, By: orUser(f.by)}
-		if event == sinks.RequestExtended {
-			if n.Until, err = i.extension(ctx, id, f.until); err != nil {
-				return err
-			}
-		}
-		notes = append(notes, n)
-	}
-	if err := i.change(ctx, &jobs.RequestChange{Notes: notes}, now); err != nil {
+	notes, err := i.noteDecision(ctx, event, f, args, now)
+	if err != nil {
 		return err
 	}
 	var made []answered

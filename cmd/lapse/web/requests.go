@@ -15,7 +15,8 @@ import (
 
 // Requests takes what data subjects ask for over HTTP (C14), and tells what became of
 // it. POST /v1/requests enters a request in the register, GET /v1/requests/ID returns
-// it. Who asked is in no answer and in no log.
+// it, and POST /v1/requests/ID/accept, refuse, extend and cancel decide about it. Who
+// asked is in no answer and in no log.
 type Requests struct {
 	Keys   *WriteKeys // other ones than the collector's, and than those for notes
 	Limits Limits     // that of a batch is a request's
@@ -24,9 +25,27 @@ type Requests struct {
 	Enter func(ctx context.Context, id sinks.ID, asked *Asked) (shown any, entered bool, err error)
 	// Show returns a request as it is shown; nil if there is none.
 	Show func(ctx context.Context, id sinks.ID) (any, error)
-	Log  *slog.Logger
+	// Decide notes what was decided about a request and returns it as it is shown; nil if
+	// there is none. It is called for one decision at a time.
+	Decide func(ctx context.Context, id sinks.ID, event sinks.RequestEvent, d *Decision) (any, error)
+	Log    *slog.Logger
 
-	entering sync.Mutex
+	changing sync.Mutex
+}
+
+// decisions are the events that can be decided on, by the last part of the path.
+var decisions = map[string]sinks.RequestEvent{
+	"accept": sinks.RequestAccepted, "refuse": sinks.RequestRefused, "extend": sinks.RequestExtended, "cancel": sinks.RequestCancelled,
+}
+
+// Decision is the body of a decision about a request.
+type Decision struct {
+	// Reason is the code of a refusal, or why the time is extended, in words.
+	Reason string `json:"reason,omitempty"`
+	// Clause of the policy that a refusal rests on, such as C16.
+	Clause string `json:"clause,omitempty"`
+	// Until is to when the time is extended; by the policy's extension if it is left out.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // Asked is the body of a request: what a person asks for.
@@ -46,8 +65,11 @@ type Asked struct {
 	IdentityConfirmed bool `json:"identity_confirmed"`
 }
 
-// Fault is what is wrong with a request, in words that hold nothing of its values.
-type Fault struct{ Text string }
+// Fault is what is wrong with a request, in words that hold nothing about a person.
+type Fault struct {
+	Text     string
+	Conflict bool // with what became of it before
+}
 
 // Error implements error.
 func (f Fault) Error() string { return f.Text }
@@ -59,6 +81,7 @@ const longestIdempotencyKey = 200
 func (q *Requests) Register(mux *http.ServeMux) {
 	q.handle(mux, "POST /v1/requests", q.take)
 	q.handle(mux, "GET /v1/requests/{request}", q.tell)
+	q.handle(mux, "POST /v1/requests/{request}/{decision}", q.decide)
 }
 
 func (q *Requests) handle(mux *http.ServeMux, pattern string, answer func(http.ResponseWriter, *http.Request) (int, any, *refusal)) {
@@ -92,18 +115,14 @@ func (q *Requests) take(w http.ResponseWriter, r *http.Request) (int, any, *refu
 	} else if key != "" {
 		id = sinks.HashID("request by HTTP", key)
 	}
-	var body bytes.Buffer
-	if no := readBody(w, r, &body, q.Limits); no != nil {
-		return 0, nil, no
-	}
 	var asked Asked
-	decoder := json.NewDecoder(&body)
-	decoder.DisallowUnknownFields()
-	if decoder.Decode(&asked) != nil || decoder.More() { // its error may quote what was sent
+	if ok, no := q.read(w, r, &asked); no != nil {
+		return 0, nil, no
+	} else if !ok {
 		return 0, nil, badRequest("the body is not an object with right, subject, set, categories, recipient, received and identity_confirmed, of the types that the documentation names")
 	}
-	q.entering.Lock()
-	defer q.entering.Unlock()
+	q.changing.Lock()
+	defer q.changing.Unlock()
 	shown, entered, err := q.Enter(r.Context(), id, &asked)
 	if err != nil {
 		return 0, nil, q.declined(err)
@@ -114,13 +133,50 @@ func (q *Requests) take(w http.ResponseWriter, r *http.Request) (int, any, *refu
 	return http.StatusOK, shown, nil
 }
 
+// read reads a body into an object, and reports whether it is one: the decoder's error
+// may quote what was sent.
+func (q *Requests) read(w http.ResponseWriter, r *http.Request, into any) (ok bool, no *refusal) {
+	var body bytes.Buffer
+	if no := readBody(w, r, &body, q.Limits); no != nil {
+		return false, no
+	}
+	decoder := json.NewDecoder(&body)
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into) == nil && !decoder.More(), nil
+}
+
+// decide notes a decision about a request.
+func (q *Requests) decide(w http.ResponseWriter, r *http.Request) (int, any, *refusal) {
+	event, ok := decisions[r.PathValue("decision")]
+	if !ok {
+		return 0, nil, &refusal{status: http.StatusNotFound, index: -1, text: "a request can be accepted, refused, extended or cancelled: accept, refuse, extend, cancel"}
+	}
+	if no := acceptable(r, q.Limits, mediaNote); no != nil {
+		return 0, nil, no
+	}
+	var d Decision
+	if ok, no := q.read(w, r, &d); no != nil {
+		return 0, nil, no
+	} else if !ok {
+		return 0, nil, badRequest("the body is not an object with reason, clause and until, as far as the decision needs them; {} if it needs none")
+	}
+	q.changing.Lock()
+	defer q.changing.Unlock()
+	return q.shown(r, func(ctx context.Context, id sinks.ID) (any, error) { return q.Decide(ctx, id, event, &d) })
+}
+
 // tell returns what became of a request.
 func (q *Requests) tell(_ http.ResponseWriter, r *http.Request) (int, any, *refusal) {
+	return q.shown(r, q.Show)
+}
+
+// shown answers with the request that is named in the path.
+func (q *Requests) shown(r *http.Request, show func(context.Context, sinks.ID) (any, error)) (int, any, *refusal) {
 	var id sinks.ID
 	if id.UnmarshalText([]byte(r.PathValue("request"))) != nil {
 		return 0, nil, badRequest("that is not the id of a request")
 	}
-	shown, err := q.Show(r.Context(), id)
+	shown, err := show(r.Context(), id)
 	switch {
 	case err != nil:
 		return 0, nil, q.declined(err)
@@ -135,7 +191,11 @@ func (q *Requests) tell(_ http.ResponseWriter, r *http.Request) (int, any, *refu
 func (q *Requests) declined(err error) *refusal {
 	var fault Fault
 	if errors.As(err, &fault) {
-		return badRequest(fault.Text)
+		no := badRequest(fault.Text)
+		if fault.Conflict {
+			no.status = http.StatusConflict
+		}
+		return no
 	}
 	q.Log.Error("a request of a data subject was not taken", "error", err)
 	return &refusal{status: http.StatusServiceUnavailable, index: -1, text: "the register does not answer; try again later", retryAfter: retrySoon}
