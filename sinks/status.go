@@ -35,3 +35,13 @@ type Overview interface {
 	// Account adds up the accounts of all input files that were ever ingested.
 	Account(ctx context.Context) (SourceDay, error)
 }
+
+// Room is what a piece of work takes of the store's disk for a while, and what is free
+// there, both in bytes.
+type Room struct {
+	Needed, Free uint64
+	Known        bool // the store says how much is free
+}
+
+// Enough reports whether nothing speaks against the work.
+func (r Room) Enough() bool { return !r.Known || r.Free >= r.Needed }

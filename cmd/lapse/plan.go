@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"github.com/facesoft/lapse/jobs"
@@ -69,7 +72,34 @@ func (a *app) plan(ctx context.Context, at, file string, sql bool) error {
 			return err
 		}
 	}
-	return a.printPlan(p)
+	return errors.Join(a.printPlan(p), a.printRoom(ctx, i, steps))
+}
+
+// printRoom says how much of the disk the largest batch of an anonymisation takes for a
+// while.
+func (a *app) printRoom(ctx context.Context, i *installation, steps []jobs.Step) error {
+	steps = slices.DeleteFunc(slices.Clone(steps), func(s jobs.Step) bool { return s.Action != sinks.ActionAnonymise || s.Blocked != "" })
+	var largest uint64
+	for job := i.anonymise(); len(steps) > 0; {
+		n, bytes := job.Batch(steps), uint64(0)
+		for _, s := range steps[:n] {
+			bytes += s.Bytes
+		}
+		largest, steps = max(largest, bytes), steps[n:]
+	}
+	if largest == 0 {
+		return nil
+	}
+	room, err := i.store.Room(ctx, largest)
+	switch {
+	case err != nil || !room.Known:
+		return err
+	case !room.Enough():
+		_, _ = fmt.Fprintf(a.errors, "warning: anonymising takes up to %s of ClickHouse's disk for a while, and %s are free: make room first\n", humanize.IBytes(room.Needed), humanize.IBytes(room.Free))
+	case a.output != "json":
+		a.say("anonymising takes up to %s of ClickHouse's disk for a while; %s are free", humanize.IBytes(room.Needed), humanize.IBytes(room.Free))
+	}
+	return nil
 }
 
 // writePlan writes a plan for readPlan.
