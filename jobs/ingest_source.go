@@ -74,12 +74,13 @@ func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sou
 	return r, nil
 }
 
-// firstDays returns the earliest day of each dataset that is not past its window.
-func firstDays(p *config.Policy, now time.Time) map[string]sinks.Day {
-	days := map[string]sinks.Day{}
+// firstDays returns the earliest days of each dataset that are not past their windows.
+func firstDays(p *config.Policy, now time.Time) map[string]decode.FirstDays {
+	days := map[string]decode.FirstDays{}
 	for i := range p.Datasets {
 		if w, ok := p.Datasets[i].Window(config.EventTime); ok {
-			days[p.Datasets[i].Name] = firstDayKept(w, now, p.TimeZone.Location())
+			e, _ := exemptionOf(w, now, p.TimeZone.Location())
+			days[p.Datasets[i].Name] = decode.FirstDays{All: e.Before, Of: e.Organisations}
 		}
 	}
 	return days

@@ -165,7 +165,7 @@ func TestRecordsOfExcludedCountriesAreRefused(t *testing.T) {
 func TestLateRecordsAreRefusedWhereThePolicySaysSo(t *testing.T) {
 	t.Parallel()
 	first := sinks.DayOf(time.Date(2024, 4, 20, 0, 0, 0, 0, time.UTC))
-	d := gated(t, config.Take, Resources{FirstDays: map[string]sinks.Day{"counted": first, "kept": first}})
+	d := gated(t, config.Take, Resources{FirstDays: map[string]FirstDays{"counted": {All: first}, "kept": {All: first}}})
 	for _, c := range []struct {
 		call, at string
 		want     Reason
@@ -175,6 +175,42 @@ func TestLateRecordsAreRefusedWhereThePolicySaysSo(t *testing.T) {
 	} {
 		line := fmt.Sprintf(`{"type":%q,"timestamp":%q}`, c.call, c.at)
 		if fate := d.Decode([]byte(line), Origin{Now: now}); fate.Reason != c.want || !fate.Dated || fate.Day.String() != c.at[:10] {
+			t.Errorf("%s: %+v, want %q", line, fate, c.want)
+		}
+	}
+}
+
+// TestLateRecordsGoByTheWindowOfTheirOrganisation has the user stand for the organisation:
+// one has a longer window than the dataset, one a shorter.
+func TestLateRecordsGoByTheWindowOfTheirOrganisation(t *testing.T) {
+	t.Parallel()
+	p, err := config.ParsePolicy("policy.yaml", []byte(strings.Replace(gatedPolicy, "UNDECIDED", "take", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted, _ := p.Dataset("counted")
+	counted.Organisation = "who"
+	day := func(n int) sinks.Day { return sinks.DayOf(time.Date(2024, 4, n, 0, 0, 0, 0, time.UTC)) }
+	d, err := New(p, config.Segment, Resources{FirstDays: map[string]FirstDays{
+		"counted": {All: day(20), Of: map[string]sinks.Day{"longer": day(10), "shorter": day(25)}},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		who, consent string
+		day          int
+		want         Reason
+	}{
+		{`"other"`, "true", 19, PastWindow}, {`"other"`, "true", 20, Stored},
+		{`"longer"`, "true", 9, PastWindow}, {`"longer"`, "true", 10, Stored},
+		{`"shorter"`, "true", 24, PastWindow}, {`"shorter"`, "true", 25, Stored},
+		{`null`, "true", 19, PastWindow}, {`null`, "true", 20, Stored},
+		// Without the consent that it needs the organisation is not stored: the row goes by the dataset's window.
+		{`"longer"`, "false", 19, PastWindow}, {`"shorter"`, "false", 20, Stored},
+	} {
+		line := fmt.Sprintf(`{"type":"page","userId":%s,"timestamp":"2024-04-%02dT12:00:00Z","context":{"consent":{"categoryPreferences":{"analytics":%s,"targeting":true}}}}`, c.who, c.day, c.consent)
+		if fate := d.Decode([]byte(line), Origin{Now: now}); fate.Reason != c.want {
 			t.Errorf("%s: %+v, want %q", line, fate, c.want)
 		}
 	}

@@ -92,10 +92,16 @@ type Resources struct {
 	Country func(netip.Addr) string
 	// Gate is asked about every record. There need not be one.
 	Gate sinks.Gate
-	// FirstDays are, for each dataset with a window from event_time, the earliest day
-	// whose window has not passed. Records of earlier days are refused where the
-	// policy says so. A dataset that is left out has no such day.
-	FirstDays map[string]sinks.Day
+	// FirstDays are those of each dataset with a window from event_time. Records of
+	// earlier days are refused where the policy says so. A dataset that is left out has
+	// no such day.
+	FirstDays map[string]FirstDays
+}
+
+// FirstDays are the earliest days, UTC, of a dataset whose windows have not passed.
+type FirstDays struct {
+	All sinks.Day
+	Of  map[string]sinks.Day // of organisations with windows of their own, by name
 }
 
 // Decoder decodes one input format for one policy. It is not safe for use by
@@ -213,7 +219,7 @@ func (d *Decoder) Decode(record []byte, from Origin) Fate {
 		at = from.Now
 		fate.Day = sinks.DayOf(at)
 	}
-	if fate.Day < t.first {
+	if fate.Day < t.firstDay(d) {
 		fate.Reason = PastWindow
 		return fate
 	}

@@ -16,7 +16,8 @@ type table struct {
 	columns []column
 	subject []int     // indexes of the subject columns
 	needs   consents  // one of which must be given, or none
-	first   sinks.Day // records of earlier days are refused
+	first   FirstDays // records of earlier days are refused
+	group   int       // index of the organisation's column; -1 if there is none
 	closing bool      // a column needs consents that the whole does not
 }
 
@@ -32,7 +33,7 @@ type column struct {
 
 // newTable compiles a dataset; slot gives the slot of an input field.
 func (d *Decoder) newTable(p *config.Policy, of *config.Dataset, slot func(field string) int) table {
-	t := table{block: &sinks.Block{Dataset: of.Name}, needs: needsOf(p, of.Purposes)}
+	t := table{block: &sinks.Block{Dataset: of.Name}, needs: needsOf(p, of.Purposes), group: -1}
 	if w, ok := of.Window(config.EventTime); ok && !w.TakesLate() {
 		t.first = d.resources.FirstDays[of.Name]
 	}
@@ -51,10 +52,33 @@ func (d *Decoder) newTable(p *config.Policy, of *config.Dataset, slot func(field
 		if slices.Contains(of.Subject, c.Name) {
 			t.subject = append(t.subject, i)
 		}
+		if c.Name == of.Organisation && c.Derive == config.DeriveNone {
+			t.group = i
+		}
 		t.columns = append(t.columns, compiled)
 		t.block.Columns = append(t.block.Columns, to)
 	}
 	return t
+}
+
+// firstDay returns the earliest day that is taken of the record in hand: by the window of
+// its organisation, where that has one of its own.
+func (t *table) firstDay(d *Decoder) sinks.Day {
+	if len(t.first.Of) == 0 || t.group < 0 {
+		return t.first.All
+	}
+	c := &t.columns[t.group]
+	if t.closing && !c.needs.met(d.given) { // nobody knows it of the stored record
+		return t.first.All
+	}
+	f := c.value(d)
+	if f.kind == absent {
+		return t.first.All
+	}
+	if day, own := t.first.Of[string(d.fields.text(f))]; own {
+		return day
+	}
+	return t.first.All
 }
 
 // appendRow appends one row, and returns "", or nothing and the name of the
