@@ -6,13 +6,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/facesoft/lapse/sinks/sinktest"
 )
+
+var fsckTool = &sinktest.Tool{Module: "github.com/transparency-dev/tessera/cmd/fsck", Version: "v1.0.4"}
 
 // TestIndependentImplementationAgrees has Tessera's fsck check our logs. It tells
 // its verdict in words, not by its exit code.
 func TestIndependentImplementationAgrees(t *testing.T) {
 	t.Parallel()
-	fsck := fsckTool.path(t)
+	fsck := fsckTool.Path(t)
 	for _, size := range []int{1, 255, 256, 257, 70_000} {
 		dir, k := t.TempDir(), testKey(t)
 		keyFile := filepath.Join(t.TempDir(), "key.pub")
@@ -44,7 +48,7 @@ func TestIndependentImplementationAgrees(t *testing.T) {
 // newest entries have no tiles yet, which by itself it could not read.
 func TestIndependentImplementationReadsAnExport(t *testing.T) {
 	t.Parallel()
-	fsck := fsckTool.path(t)
+	fsck := fsckTool.Path(t)
 	dir, k := t.TempDir(), testKey(t)
 	for name, data := range export(t, stagedLog(t, k)) {
 		path := filepath.Join(dir, filepath.FromSlash(name))

@@ -1,101 +1,27 @@
 package auditlog
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
+
+	"github.com/facesoft/lapse/sinks/sinktest"
 )
 
-// gateway is a real S3 server over a local folder, on a free loopback port.
-type gateway struct {
-	options S3Options
-	client  *minio.Client
-}
-
-func startGateway(t *testing.T) *gateway {
+// onS3 makes a bucket and returns how to open a store in it.
+func onS3(t *testing.T, g *sinktest.Gateway, retention time.Duration) (o S3Options, open func(*testing.T) Store) {
 	t.Helper()
-	binary := gatewayTool.path(t)
-	address := freeAddress(t)
-	cmd := exec.Command(binary, "--port", address, "--quiet", "posix", "--versioning-dir", t.TempDir(), t.TempDir())
-	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY=test", "ROOT_SECRET_KEY=testsecret")
-	var output bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &output, &output
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	o = S3Options{
+		Endpoint: g.Address, PlainHTTP: true, Region: sinktest.GatewayRegion, Credentials: g.Credentials(),
+		Bucket: g.MakeBucket(t, false, retention > 0), Prefix: "audit/", Retention: retention,
 	}
-	exited := make(chan struct{})
-	go func() {
-		_ = cmd.Wait()
-		close(exited)
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-exited
-	})
-	g := &gateway{options: S3Options{
-		Endpoint:    address,
-		PlainHTTP:   true,
-		Region:      "us-east-1",
-		Credentials: credentials.NewStaticV4("test", "testsecret", ""),
-	}}
-	var err error
-	g.client, err = minio.New(address, &minio.Options{Creds: g.options.Credentials, Region: g.options.Region})
-	if err != nil {
-		t.Fatal(err)
-	}
-	g.await(t, exited, &output)
-	return g
-}
-
-func freeAddress(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
-// await returns when the server answers.
-func (g *gateway) await(t *testing.T, exited <-chan struct{}, output *bytes.Buffer) {
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for {
-		if _, err := g.client.ListBuckets(ctx); err == nil {
-			return
-		}
-		select {
-		case <-exited:
-			t.Skipf("the S3 server does not run here: %s", output)
-		case <-ctx.Done():
-			t.Fatal("the S3 server does not answer")
-		case <-tick.C:
-		}
-	}
-}
-
-// bucket makes a bucket and returns how to open it.
-func (g *gateway) bucket(t *testing.T, name string, retention time.Duration) func(*testing.T) Store {
-	t.Helper()
-	err := g.client.MakeBucket(context.Background(), name, minio.MakeBucketOptions{ObjectLocking: retention > 0})
-	if err != nil {
-		t.Fatal(err)
-	}
-	o := g.options
-	o.Bucket, o.Prefix, o.Retention = name, "audit/", retention
-	return func(t *testing.T) Store {
+	return o, func(t *testing.T) Store {
+		t.Helper()
 		s, err := NewS3(o, time.Now)
 		if err != nil {
 			t.Fatal(err)
@@ -106,20 +32,22 @@ func (g *gateway) bucket(t *testing.T, name string, retention time.Duration) fun
 
 func TestS3IsAStore(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t)
-	testStore(t, g.bucket(t, "store", 0))
+	g := sinktest.StartGateway(t)
+	_, open := onS3(t, g, 0)
+	testStore(t, open)
 }
 
 func TestLogOnS3IsOneHistory(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t)
-	testLogOn(t, g.bucket(t, "history", 0))
+	g := sinktest.StartGateway(t)
+	_, open := onS3(t, g, 0)
+	testLogOn(t, open)
 }
 
 func TestObjectLockKeepsWhatIsThereForGood(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t)
-	open := g.bucket(t, "locked", time.Hour)
+	g := sinktest.StartGateway(t)
+	options, open := onS3(t, g, time.Hour)
 	k := testKey(t)
 	l := openTestLog(t, open(t), k, atStart)
 	mustAppend(t, l, pairs(300)...)
@@ -137,11 +65,11 @@ func TestObjectLockKeepsWhatIsThereForGood(t *testing.T) {
 		"2026/tile/1/000.p/1":         false,
 		"2026/tile/entries/000.p/128": false,
 	} {
-		info, err := g.client.StatObject(ctx, "locked", "audit/"+name, minio.StatObjectOptions{})
+		info, err := g.Client.StatObject(ctx, options.Bucket, "audit/"+name, minio.StatObjectOptions{})
 		if err != nil {
 			continue // a partial version that was never published
 		}
-		err = g.client.RemoveObject(ctx, "locked", "audit/"+name, minio.RemoveObjectOptions{VersionID: info.VersionID})
+		err = g.Client.RemoveObject(ctx, options.Bucket, "audit/"+name, minio.RemoveObjectOptions{VersionID: info.VersionID})
 		if refused := err != nil; refused != locked {
 			t.Errorf("%s: removing its version: %v; want it locked: %v", name, err, locked)
 		}
@@ -163,9 +91,10 @@ func (i ignorant) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func TestStoreWithoutConditionsIsRefused(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t)
-	s := g.bucket(t, "ignorant", 0)(t).(*S3)
-	s.client = clientThrough(t, g, ignorant{http.DefaultTransport})
+	g := sinktest.StartGateway(t)
+	options, open := onS3(t, g, 0)
+	s := open(t).(*S3)
+	s.client = clientThrough(t, options, ignorant{http.DefaultTransport})
 	s.once = s.client
 	err := s.Swap(context.Background(), "2026/checkpoint", nil, []byte("x"))
 	if err == nil || !strings.Contains(err.Error(), "ignores") {
@@ -192,11 +121,9 @@ func (l *lossy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-func clientThrough(t *testing.T, g *gateway, through http.RoundTripper) *minio.Client {
+func clientThrough(t *testing.T, o S3Options, through http.RoundTripper) *minio.Client {
 	t.Helper()
-	c, err := minio.New(g.options.Endpoint, &minio.Options{
-		Creds: g.options.Credentials, Region: g.options.Region, MaxRetries: 1, Transport: through,
-	})
+	c, err := minio.New(o.Endpoint, &minio.Options{Creds: o.Credentials, Region: o.Region, MaxRetries: 1, Transport: through})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,10 +132,10 @@ func clientThrough(t *testing.T, g *gateway, through http.RoundTripper) *minio.C
 
 func TestSwapWhoseAnswerIsLostLosesNothing(t *testing.T) {
 	t.Parallel()
-	g := startGateway(t)
-	open := g.bucket(t, "lossy", 0)
+	g := sinktest.StartGateway(t)
+	options, open := onS3(t, g, 0)
 	s := open(t).(*S3)
-	s.once = clientThrough(t, g, &lossy{http.DefaultTransport, 1})
+	s.once = clientThrough(t, options, &lossy{http.DefaultTransport, 1})
 	k := testKey(t)
 	l := openTestLog(t, s, k, atStart)
 	if err := l.Append(context.Background(), pairs(2)...); err == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-var gatewayTool = &tool{module: "github.com/versity/versitygw/cmd/versitygw", version: "v1.8.0"}
+var gatewayTool = &Tool{Module: "github.com/versity/versitygw/cmd/versitygw", Version: "v1.8.0"}
 
 // The credentials of a Gateway.
 const (
@@ -52,7 +52,7 @@ func StartGateway(t testing.TB) *Gateway {
 	}
 	g := connect(t, &Gateway{
 		Address: freeAddress(t), key: url.UserPassword(GatewayAccessKey, GatewaySecretKey),
-		folders: [2]string{t.TempDir(), t.TempDir()}, binary: gatewayTool.path(t),
+		folders: [2]string{t.TempDir(), t.TempDir()}, binary: gatewayTool.Path(t),
 	})
 	t.Cleanup(g.kill)
 	g.Start(t)

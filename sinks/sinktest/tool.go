@@ -10,19 +10,19 @@ import (
 	"testing"
 )
 
-// tool is a program of others that tests run. It is built into the user's cache
+// Tool is a program of others that tests run. It is built into the user's cache
 // directory, not into the module: nothing here depends on it.
-type tool struct {
-	module, version string
+type Tool struct {
+	Module, Version string
 
 	once   sync.Once
 	binary string
 	failed string
 }
 
-// path builds the program unless it has been built, and skips the test if it
+// Path builds the program unless it has been built, and skips the test if it
 // cannot be.
-func (p *tool) path(t testing.TB) string {
+func (p *Tool) Path(t testing.TB) string {
 	t.Helper()
 	p.once.Do(p.build)
 	if p.failed != "" {
@@ -31,21 +31,21 @@ func (p *tool) path(t testing.TB) string {
 	return p.binary
 }
 
-func (p *tool) build() {
+func (p *Tool) build() {
 	cache, err := os.UserCacheDir()
 	if err != nil {
-		p.failed = "no cache directory to build " + p.module + " in"
+		p.failed = "no cache directory to build " + p.Module + " in"
 		return
 	}
-	dir := filepath.Join(cache, "lapse", "tools", p.version)
-	p.binary = filepath.Join(dir, path.Base(p.module))
+	dir := filepath.Join(cache, "lapse", "tools", p.Version)
+	p.binary = filepath.Join(dir, path.Base(p.Module))
 	if _, err := os.Stat(p.binary); err == nil {
 		return
 	}
-	cmd := exec.Command("go", "install", p.module+"@"+p.version)
+	cmd := exec.Command("go", "install", p.Module+"@"+p.Version)
 	cmd.Env = append(os.Environ(), "GOBIN="+dir, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		lines := strings.Split(strings.TrimSpace(string(out)), "\n")
-		p.failed = p.module + " cannot be built: " + lines[len(lines)-1]
+		p.failed = p.Module + " cannot be built: " + lines[len(lines)-1]
 	}
 }
