@@ -215,6 +215,11 @@ type Training struct {
 	// Grace is how long an item is only hidden, and can be restored, before it is
 	// deleted. If it is left out it is deleted at once.
 	Grace Period `yaml:"grace,omitempty"`
+	// Derivatives say which objects were made from an item without being registered, such
+	// as crops and embeddings: they go with it. An object that is registered itself is
+	// left out, and one that can have been made from several items was made from that with
+	// the longest key.
+	Derivatives []DerivativeRule `yaml:"derivatives,omitempty"`
 	// Strays says what becomes of objects that the register does not know. If it is left
 	// out they are only reported.
 	Strays    *StrayRule `yaml:"strays,omitempty"`

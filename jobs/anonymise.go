@@ -129,15 +129,21 @@ func (b *anonymiseBatch) attempt(ctx context.Context, steps []Step) error {
 	return errors.Join(err, b.drop(ctx, verified))
 }
 
+// found returns what was published of the partitions before, and what is there of them.
+func (b *anonymiseBatch) found(ctx context.Context, partitions []sinks.Partition) (map[sinks.Partition]sinks.Publication, map[sinks.Partition]sinks.Holding, error) {
+	records, err := b.Publish.Publications(ctx, b.dataset, partitions)
+	if err != nil {
+		return nil, nil, err
+	}
+	held, err := b.Personal.Holdings(ctx, b.dataset, partitions)
+	return records, held, err
+}
+
 // verifiedBefore returns the records of the partitions that an interrupted run had
 // verified and begun to drop. A partition of which all rows are still there is
 // done again instead: nothing is lost by it.
 func (b *anonymiseBatch) verifiedBefore(ctx context.Context, partitions []sinks.Partition) (map[sinks.Partition]sinks.Publication, error) {
-	records, err := b.Publish.Publications(ctx, b.dataset, partitions)
-	if err != nil {
-		return nil, err
-	}
-	held, err := b.Personal.Holdings(ctx, b.dataset, partitions)
+	records, held, err := b.found(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}

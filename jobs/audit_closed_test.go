@@ -115,7 +115,7 @@ func (o *office) job(kind sinks.JobKind) (jobs.Job, time.Time) {
 	case sinks.JobAnonymise:
 		return &jobs.Anonymise{Policy: o.policy, Personal: o.store, Publish: o.store, Locks: o.locks}, officeExpired
 	}
-	return &jobs.Purge{Policy: o.policy, Personal: o.store, Subjects: o.store, Register: o.store, Buckets: o.buckets, Locks: o.locks}, officeExpired
+	return &jobs.Purge{Policy: o.policy, Personal: o.store, Subjects: o.store, Register: o.store, Inventory: o.store, Buckets: o.buckets, Locks: o.locks}, officeExpired
 }
 
 func (o *office) run(t *testing.T, kind sinks.JobKind, log sinks.AuditLog) error {

@@ -56,7 +56,7 @@ func newHouse(t testing.TB, buckets map[string]sinks.Bucket) *house {
 	}
 	t.Cleanup(func() { _ = h.log.Close() })
 	h.runner = &jobs.Runner{Policy: h.policy, Log: h.log, Locks: locks, History: h.store, Actor: sinks.ActorOperator}
-	h.purge = &jobs.Purge{Policy: h.policy, Personal: h.store, Subjects: h.store, Register: h.store, Buckets: buckets, Locks: locks}
+	h.purge = &jobs.Purge{Policy: h.policy, Personal: h.store, Subjects: h.store, Register: h.store, Inventory: h.store, Buckets: buckets, Locks: locks}
 	return h
 }
 

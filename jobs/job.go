@@ -55,8 +55,9 @@ type Outcome struct {
 	Stages []sinks.StageTime      `json:"stages,omitempty"`
 	// LockedUntil says until when, at least, a store refuses to delete what the step
 	// is to delete; zero if no store does, or for no fixed time.
-	LockedUntil time.Time `json:"locked_until,omitzero"`
-	Err         error     `json:"-"`
+	LockedUntil time.Time    `json:"locked_until,omitzero"`
+	Err         error        `json:"-"`
+	Object      sinks.Digest // of a purged item
 	// Took is the step's share of the time of the batch that it was done in.
 	Took time.Duration `json:"-"`
 }

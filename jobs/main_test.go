@@ -106,7 +106,7 @@ func (w *worker) anonymiseJob() *jobs.Anonymise {
 
 func (w *worker) purgeJob() *jobs.Purge {
 	return &jobs.Purge{
-		Policy: w.site.policy, Personal: w.store, Subjects: w.store, Register: w.store, Holds: w.store,
+		Policy: w.site.policy, Personal: w.store, Subjects: w.store, Register: w.store, Inventory: w.store, Holds: w.store,
 		Buckets: map[string]sinks.Bucket{"training": w.bucket}, Locks: w.runner.Locks,
 	}
 }

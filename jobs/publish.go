@@ -142,11 +142,7 @@ func (b *anonymiseBatch) attemptEarly(ctx context.Context, steps []Step) error {
 // confirm looks at what was published before, and returns the partitions that are to be
 // published: for the first time, or anew.
 func (b *anonymiseBatch) confirm(ctx context.Context, partitions []sinks.Partition) ([]sinks.Partition, error) {
-	records, err := b.Publish.Publications(ctx, b.dataset, partitions)
-	if err != nil {
-		return nil, err
-	}
-	held, err := b.Personal.Holdings(ctx, b.dataset, partitions)
+	records, held, err := b.found(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}

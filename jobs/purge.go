@@ -24,12 +24,17 @@ type Purge struct {
 	Personal sinks.PersonalTables
 	Subjects sinks.SubjectTables
 	Register sinks.TrainingRegister
-	Buckets  map[string]sinks.Bucket
-	Locks    sinks.Locker
+	// Inventory tells whose what lies in a bucket is. It is needed where the policy has
+	// rules for derivatives.
+	Inventory sinks.TrainingInventory
+	Buckets   map[string]sinks.Bucket
+	Locks     sinks.Locker
 	// Holds tells which training items are under legal hold. It may be nil.
 	Holds sinks.ItemHolds
 	// Keys are those of the policy's pseudonyms. It may be nil.
 	Keys sinks.Keyring
+	// Ledgers hold the key of the tombstones. If it is nil these have no digest.
+	Ledgers sinks.LedgerKeys
 	// Together is how many training items are planned at once; 32,000 if it is zero.
 	// Each portion takes a look at all of the register, and a kilobyte an item.
 	Together int

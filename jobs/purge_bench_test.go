@@ -40,14 +40,20 @@ func benchSize(b *testing.B) (objects, rounds int) {
 // version first, which costs this server less.
 //
 // It reports how much longer than the bare clients the purge takes, and the most
-// memory that this process held meanwhile.
+// memory that this process held meanwhile. It does so for objects that are all
+// registered, and for such of which every other was made from one that is.
 func BenchmarkPurge(b *testing.B) {
+	b.Run("Registered", func(b *testing.B) { benchmarkPurge(b, false) })
+	b.Run("DerivedByRule", func(b *testing.B) { benchmarkPurge(b, true) })
+}
+
+func benchmarkPurge(b *testing.B, byRule bool) {
 	n, rounds := benchSize(b)
 	for b.Loop() {
 		var seconds [3][]float64 // of each client
 		var ofListed, ofOldest []float64
 		memory := 0.0
-		r := newPurgeRounds(b, n)
+		r := newPurgeRounds(b, n, byRule)
 		for round := range rounds {
 			names := r.buckets(b, round)
 			clients := [3]func(){
@@ -56,7 +62,7 @@ func BenchmarkPurge(b *testing.B) {
 				func() {
 					resetPeak(b)
 					report, err := r.h.runner.Run(b.Context(), r.h.purge, asOf)
-					if err != nil || report.Steps < n || report.Result != sinks.ResultDone {
+					if err != nil || report.Steps < len(r.items) || report.Result != sinks.ResultDone {
 						b.Fatalf("%s after %d steps, %v", report.Result, report.Steps, err)
 					}
 					memory = max(memory, peak(b))
@@ -91,22 +97,31 @@ type purgeRounds struct {
 	g        *sinktest.Gateway
 	h        *house
 	template string
-	keys     []string
+	items    []string // keys
 }
 
-func newPurgeRounds(b *testing.B, n int) *purgeRounds {
-	r := &purgeRounds{g: sinktest.StartGateway(b), h: newHouse(b, map[string]sinks.Bucket{}), keys: make([]string, n)}
+func newPurgeRounds(b *testing.B, n int, byRule bool) *purgeRounds {
+	r := &purgeRounds{g: sinktest.StartGateway(b), h: newHouse(b, map[string]sinks.Bucket{})}
 	r.template = r.g.MakeBucket(b, true, false)
-	for i := range r.keys {
-		r.keys[i] = fmt.Sprintf("org-%02d/2024/%02d/img-%06d.jpg", i%20, i%12+1, i)
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("org-%02d/2024/%02d/img-%06d.jpg", i%20, i%12+1, i)
+		if byRule && i%2 == 1 {
+			keys[i] = "crops/" + keys[i-1] + "/face.webp"
+			continue
+		}
+		r.items = append(r.items, keys[i])
+	}
+	if byRule {
+		r.h.deriveBy(b, "crops/{key}/")
 	}
 	for range 2 {
-		sinktest.Fill(b, openS3(b, r.g, r.g.Address, r.template), r.keys...)
+		sinktest.Fill(b, openS3(b, r.g, r.g.Address, r.template), keys...)
 	}
 	return r
 }
 
-// buckets returns three buckets with the objects; those of the last are registered.
+// buckets returns three buckets with the objects; those of the last belong to registered items.
 func (r *purgeRounds) buckets(b *testing.B, round int) (names []string) {
 	for range 3 {
 		name := r.g.MakeBucket(b, true, false)
@@ -114,8 +129,8 @@ func (r *purgeRounds) buckets(b *testing.B, round int) (names []string) {
 		names = append(names, name)
 	}
 	r.h.purge.Buckets["training"] = openS3(b, r.g, r.g.Address, names[2])
-	items := make([]note, len(r.keys))
-	for i, key := range r.keys {
+	items := make([]note, len(r.items))
+	for i, key := range r.items {
 		items[i] = item(key, complete)
 		items[i].At = uploaded.Add(time.Duration(round) * time.Second) // or the file would be known already
 	}

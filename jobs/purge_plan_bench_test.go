@@ -36,7 +36,7 @@ func BenchmarkPlanPurge(b *testing.B) {
 		{"all due", items, asOf.Add(time.Second)},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			job := &jobs.Purge{Policy: p, Personal: store, Subjects: store, Register: store, Buckets: map[string]sinks.Bucket{"training": openFolder(b)}}
+			job := &jobs.Purge{Policy: p, Personal: store, Subjects: store, Register: store, Inventory: store, Buckets: map[string]sinks.Bucket{"training": openFolder(b)}}
 			var planning, counting []float64
 			memory := 0.0
 			for b.Loop() {

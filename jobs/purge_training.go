@@ -209,7 +209,11 @@ func (j *Purge) purgeItems(ctx context.Context, in Session, steps []Step) []Outc
 		}
 	}
 	maps.DeleteFunc(items, func(id sinks.ID, _ sinks.TrainingItem) bool { return held[id] })
-	failed := j.emptyBuckets(ctx, items, buried)
+	digest, err := j.objectDigest()
+	if err != nil {
+		return failAll(steps, err)
+	}
+	derived, failed := j.emptyBuckets(ctx, items, buried)
 	sinks.Failpoint("purge.verified")
 	var purged Outcome // its stages are those of all items that are gone
 	purged.reached(sinks.StageRemoved)
@@ -221,7 +225,7 @@ func (j *Purge) purgeItems(ctx context.Context, in Session, steps []Step) []Outc
 		stone, done := buried[s.Item]
 		switch {
 		case done:
-			outcomes[i] = Outcome{Step: s, Result: sinks.ResultUnchanged, Counts: itemCounts(stone)}
+			outcomes[i] = Outcome{Step: s, Result: sinks.ResultUnchanged, Counts: itemCounts(stone), Object: stone.Object}
 		case held[s.Item]:
 			outcomes[i] = kept(s, fmt.Errorf("%w: %s", sinks.ErrConflict, underHold))
 		case !known:
@@ -230,11 +234,11 @@ func (j *Purge) purgeItems(ctx context.Context, in Session, steps []Step) []Outc
 			outcomes[i] = kept(s, failed[s.Item])
 		default:
 			stone = sinks.Tombstone{
-				Item: item.Item, Rule: s.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)),
+				Item: item.Item, Object: digest(item), Rule: s.Rule, Bytes: item.Bytes, Objects: 1 + uint64(len(item.Derivatives)) + derived[item.Item],
 				UploadedAt: item.UploadedAt, PurgedAt: time.Now().UTC(), Models: item.Models,
 			}
 			stones = append(stones, stone)
-			outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone, Counts: itemCounts(stone), Stages: purged.Stages}
+			outcomes[i] = Outcome{Step: s, Result: sinks.ResultDone, Counts: itemCounts(stone), Stages: purged.Stages, Object: stone.Object}
 		}
 	}
 	if len(stones) > 0 {
@@ -246,27 +250,44 @@ func (j *Purge) purgeItems(ctx context.Context, in Session, steps []Step) []Outc
 	return outcomes
 }
 
-// emptyBuckets deletes the objects of the items that have no tombstone yet, and
-// returns why some of them are still there.
-func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.TrainingItem, buried map[sinks.ID]sinks.Tombstone) map[sinks.ID]error {
+// objectDigest returns what makes the digests of tombstones.
+func (j *Purge) objectDigest() (func(sinks.TrainingItem) sinks.Digest, error) {
+	if j.Ledgers == nil {
+		return func(sinks.TrainingItem) sinks.Digest { return sinks.Digest{} }, nil
+	}
+	key, err := j.Ledgers.Secret(sinks.TombstoneLedger)
+	return func(item sinks.TrainingItem) sinks.Digest {
+		return sinks.ObjectDigest(key.Opening(item.Item), item.Bucket, item.Key)
+	}, err
+}
+
+// emptyBuckets deletes the objects of the items that have no tombstone yet. It returns
+// how many objects went with each because a rule says that they were made from it, and
+// why some items are still there.
+func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.TrainingItem, buried map[sinks.ID]sinks.Tombstone) (derived map[sinks.ID]uint64, failed map[sinks.ID]error) {
 	byBucket := map[string][]sinks.TrainingItem{}
 	for _, item := range items {
 		if _, done := buried[item.Item]; !done {
 			byBucket[item.Bucket] = append(byBucket[item.Bucket], item)
 		}
 	}
-	failed := map[sinks.ID]error{}
+	derived, failed = map[sinks.ID]uint64{}, map[sinks.ID]error{}
 	for name, items := range byBucket {
 		bucket, ok := j.Buckets[name]
 		if ok {
+			made := newDeriving(j, name, items)
+			made.clear(ctx)
 			maps.Copy(failed, empty(ctx, bucket, items))
+			made.clear(ctx) // nothing more can be made of what is gone
+			maps.Copy(failed, made.failed)
+			maps.Copy(derived, made.gone)
 			continue
 		}
 		for _, item := range items {
 			failed[item.Item] = fmt.Errorf("the settings name no bucket %q", name)
 		}
 	}
-	return failed
+	return derived, failed
 }
 
 // kept is the outcome of a step whose item is still there. The step stays due.

@@ -126,7 +126,8 @@ func (j *Reconcile) spared(ctx context.Context, asOf time.Time, bucket sinks.Buc
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	registered, err := j.Inventory.KnownKeys(ctx, steps[0].Bucket, keys)
+	own := j.belongings(steps[0].Bucket)
+	owned, err := own.of(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -147,8 +148,10 @@ func (j *Reconcile) spared(ctx context.Context, asOf time.Time, bucket sinks.Buc
 	}
 	spared := map[sinks.ID]error{}
 	for _, s := range steps {
-		switch found := j.strays[s.Item]; {
-		case registered[found.Key] || replaced[found.Key]:
+		found := j.strays[s.Item]
+		_, belongs := owned[found.Key]
+		switch {
+		case belongs || replaced[found.Key]:
 			spared[s.Item] = errNoStray
 		case mayBeHeld(holds, found.Modified):
 			spared[s.Item] = fmt.Errorf("%w: %s", sinks.ErrConflict, underHold)

@@ -56,6 +56,7 @@ type Runner struct {
 
 // Event is something that an observer of a run may want to show.
 type Event struct {
+	Waiting bool     // another run of the job has to end first
 	Planned int      // steps that lie ahead, when they become known
 	Done    *Outcome // a step that has ended
 }
@@ -102,7 +103,11 @@ func (r *Runner) hold(ctx context.Context, name string) (context.Context, func()
 	}()
 	held, unlock, err := ctx, func() {}, error(nil)
 	if r.Lease != nil {
-		held, unlock, err = r.Lease.Hold(ctx, name, !r.NoWait)
+		held, unlock, err = r.Lease.Hold(ctx, name, false)
+		if errors.Is(err, sinks.ErrHeld) && !r.NoWait {
+			r.observe(Event{Waiting: true})
+			held, unlock, err = r.Lease.Hold(ctx, name, true)
+		}
 	} else {
 		unlock, err = r.Locks.Lock(ctx, name)
 	}
@@ -340,7 +345,7 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 		o.Took = took
 		closing := *entries[i]
 		closing.Phase, closing.Result, closing.Error = sinks.Outcome, o.Result, sinks.ClassOf(o.Err)
-		closing.Counts, closing.K, closing.Query, closing.Stages = withoutZeros(o.Counts), o.K, o.Query, o.Stages
+		closing.Counts, closing.K, closing.Query, closing.Stages, closing.Object = withoutZeros(o.Counts), o.K, o.Query, o.Stages, o.Object
 		entries[i] = &closing
 		n.note(o)
 	}
@@ -416,9 +421,9 @@ func auditError(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", ErrAudit, err)
 }
 
-func (n *run) observe(e Event) {
-	if n.Observe != nil {
-		n.Observe(e)
+func (r *Runner) observe(e Event) {
+	if r.Observe != nil {
+		r.Observe(e)
 	}
 }
 

@@ -35,6 +35,7 @@ type Entry struct {
 	Job       JobKind          `json:"job"`                 // which job wrote the entry
 	K         *KResult         `json:"k,omitempty"`         // of a publication
 	NewKey    PublicKey        `json:"new_key,omitzero"`    // of a key rotation: signs everything after it
+	Object    Digest           `json:"object,omitzero"`     // of a purged training item: ObjectDigest, keyed
 	Partition *Partition       `json:"partition,omitempty"`
 	Phase     Phase            `json:"phase"`
 	Policy    PolicyRef        `json:"policy,omitzero"`  // absent only where the log writes about itself

@@ -48,6 +48,11 @@ type Bucket interface {
 	// with one of these. Nothing may be deleted meanwhile. An error may be about one
 	// of the keys alone, unless it is ErrUnavailable or ErrRefused.
 	Versions(ctx context.Context, keys []string, each func(Version) error) error
+	// VersionsUnder calls each for everything that there is under any key that begins with
+	// one of the prefixes, until it returns an error; now and then for the same twice.
+	// Unfinished uploads are left out where the store tells of them only to who names
+	// their keys. What Versions says of order, deletions and errors holds here, too.
+	VersionsUnder(ctx context.Context, prefixes []string, each func(Version) error) error
 	// Delete deletes up to DeleteTogether versions for good, in no particular
 	// order, and returns for each, in theirs, an error or nil: the store says that
 	// it is deleted, or was not there. A *LockedError says that it may not be.

@@ -66,8 +66,11 @@ type Keyring interface {
 	Destroy(p KeyPeriod) error
 }
 
-// LedgerKeys holds the keys of the ledgers about people.
+// LedgerKeys holds the keys of the ledgers about people, and that of the tombstones.
 type LedgerKeys interface {
+	// Secret returns the key of a ledger, which is made if there is none. It is durable
+	// when Secret returns.
+	Secret(ledger string) (LedgerKey, error)
 	// Made returns when the key of a ledger was made; zero if there is none.
 	Made(ledger string) (time.Time, error)
 	// DestroySecret deletes the key of a ledger. There need not be one.

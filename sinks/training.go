@@ -33,18 +33,6 @@ var TrainingRules = []Rule{RuleErasure, RuleConsentWithdrawn, RuleChildUnconfirm
 // consent has to be recorded instead.
 func (r Rule) Restorable() bool { return r == RulePurposeCompleted || r == RuleUploaded }
 
-// Tombstone is what is left of a purged item: nothing by which it could be known.
-type Tombstone struct {
-	Item        ID
-	Rule        Rule
-	Bytes       uint64
-	Objects     uint64 // the item itself and its derivatives
-	UploadedAt  time.Time
-	PurgedAt    time.Time
-	Models      []string // trained on it
-	PolicyStamp PolicyRef
-}
-
 // ItemPage says which training items of many are meant: those after a place in the
 // order of buckets and keys, and how many at most. The zero value means all.
 type ItemPage struct {

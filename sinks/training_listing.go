@@ -44,6 +44,7 @@ type TrainingEntry struct {
 	Marked           time.Time     `json:"marked,omitzero"`   // as of when it was hidden
 	Purged           time.Time     `json:"purged,omitzero"`   // when it was deleted
 	Objects          uint64        `json:"objects,omitempty"` // of a purged one
+	Object           Digest        `json:"object,omitzero"`   // of a purged one: ObjectDigest
 	Models           []string      `json:"models,omitempty"`  // trained on it; of a purged one
 }
 

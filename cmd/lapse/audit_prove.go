@@ -69,6 +69,7 @@ ENTRY is an entry's place (YEAR/INDEX, as 'lapse audit log' shows it) or its id.
 
 func (a *app) auditCheckCommand() *cobra.Command {
 	var keys []string
+	var object objectName
 	c := &cobra.Command{
 		Use:   "check PROOF",
 		Short: "Check a proof by itself, and show the entry that it is about",
@@ -76,44 +77,57 @@ func (a *app) auditCheckCommand() *cobra.Command {
 public key. PROOF is a file, or - for standard input. A certificate of destruction, or
 the receipt of a request, as JSON or as a page, is checked with all of its proofs.
 
+With --object it also has to be a certificate of that object.
+
 A log whose key was rotated has several public keys, and each signs the proofs of
 its time: name their files with --key, once each.
 
 Ends with 0 if the entry is in the log and with 7 if that is not proved.`,
-		Example: "  lapse audit check entry.proof --key audit.key.pub",
+		Example: "  lapse audit check entry.proof --key audit.key.pub\n  lapse audit check certificate.html --object o1/img-1.jpg --key audit.key.pub",
 		Args:    exactly(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			verifiers, err := a.publicKeys(keys)
-			if err != nil {
-				return err
-			}
-			proof, err := a.readProof(args[0])
-			if err != nil {
-				return usageError{fmt.Errorf("read proof: %w", err)}
-			}
-			if raw := findReceipt(proof); raw != nil {
-				r, err := checkReceipt(raw, verifiers)
-				if err != nil {
-					return fmt.Errorf("%s: %w: it %w", args[0], errNotProved, err)
-				}
-				return a.printCheckedReceipt(r)
-			}
-			if raw := findCertificate(proof); raw != nil {
-				c, err := checkCertificate(raw, verifiers)
-				if err != nil {
-					return fmt.Errorf("%s: %w: it %w", args[0], errNotProved, err)
-				}
-				return a.printChecked(c)
-			}
-			r, err := auditlog.CheckProof(proof, verifiers...)
-			if err != nil {
-				return fmt.Errorf("%s: %w: %w", args[0], errNotProved, err)
-			}
-			return a.printProved(r)
-		},
+		RunE:    func(_ *cobra.Command, args []string) error { return a.checkProof(args[0], keys, object) },
 	}
+	object.register(c, "the key of the object that the certificate has to be of")
 	c.Flags().StringArrayVar(&keys, "key", nil, "file of a public key of the log, in place of the settings'; can be repeated")
 	return c
+}
+
+// checkProof checks a proof, a certificate or a receipt against public keys of the log;
+// a certificate also has to be of the object, where one is named.
+func (a *app) checkProof(name string, keys []string, object objectName) error {
+	verifiers, err := a.publicKeys(keys)
+	if err != nil {
+		return err
+	}
+	proof, err := a.readProof(name)
+	if err != nil {
+		return usageError{fmt.Errorf("read proof: %w", err)}
+	}
+	if object.key != "" && (findReceipt(proof) != nil || findCertificate(proof) == nil) {
+		return usageError{errors.New("--object is for certificates of destruction; this is none")}
+	}
+	if raw := findReceipt(proof); raw != nil {
+		r, err := checkReceipt(raw, verifiers)
+		if err != nil {
+			return fmt.Errorf("%s: %w: it %w", name, errNotProved, err)
+		}
+		return a.printCheckedReceipt(r)
+	}
+	if raw := findCertificate(proof); raw != nil {
+		c, err := checkCertificate(raw, verifiers)
+		if err == nil && object.key != "" {
+			err = c.isOf(object)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w: it %w", name, errNotProved, err)
+		}
+		return a.printChecked(c)
+	}
+	r, err := auditlog.CheckProof(proof, verifiers...)
+	if err != nil {
+		return fmt.Errorf("%s: %w: %w", name, errNotProved, err)
+	}
+	return a.printProved(r)
 }
 
 // maxProof is more than the longest proof has, or certificate with many, in bytes.

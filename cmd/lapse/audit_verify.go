@@ -29,8 +29,8 @@ type verifyFlags struct {
 func (a *app) auditVerifyCommand() *cobra.Command {
 	var f verifyFlags
 	c := &cobra.Command{
-		Use:   "verify",
-		Short: "Verify the audit log offline, with nothing but its public key",
+		Use:   "verify [CERTIFICATE|RECEIPT|PROOF]",
+		Short: "Verify the audit log offline, with nothing but its public key, or what it proves",
 		Long: `Checks the signature, rebuilds the root hash from the entries, and compares every
 file with it; checks that every entry is well formed, that every outcome has its
 intent, and that time never runs backwards. Needs neither ClickHouse nor settings:
@@ -46,14 +46,30 @@ the one you have with --since, or all that 'lapse audit witness' has put away wi
 With --copy the entries are also compared with their copy in ClickHouse, and those
 that are missing there are copied.
 
+With a certificate of destruction, a receipt or a proof, that alone is verified, as 'lapse
+audit check' does.
+
 Ends with 0 if the log verifies and with 7, naming each file and entry that does
 not, if not. Any other exit code means that there is no verdict.`,
 		Example: `  lapse audit verify
   lapse audit verify --dir /media/audit --key audit.key.pub
   lapse audit verify --since checkpoint-of-last-year --anchors https://witness.example.com/lapse/2027/1234
-  lapse audit verify --copy --output json`,
-		Args: exactly(0),
-		RunE: func(c *cobra.Command, _ []string) error { return a.verifyAudit(c.Context(), f) },
+  lapse audit verify --copy --output json
+  lapse audit verify certificate.html --key audit.key.pub`,
+		Args: atMostOne(),
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return a.verifyAudit(c.Context(), f)
+			}
+			if f.dir != "" || f.since != "" || len(f.anchors) > 0 || f.copy {
+				return usageError{errors.New("a certificate, a receipt or a proof is verified with the log's public key alone: only --key goes with it")}
+			}
+			var keys []string
+			if f.key != "" {
+				keys = append(keys, f.key)
+			}
+			return a.checkProof(args[0], keys, objectName{})
+		},
 	}
 	f.register(c)
 	c.Flags().StringVar(&f.since, "since", "", "a checkpoint of before (file or URL): the log must be a continuation of it")

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -21,7 +22,7 @@ import (
 )
 
 // gallery is an installation with a bucket on an S3 server: objects of two versions each,
-// with derivatives, of which some are due, some not, and some under legal hold.
+// with derivatives, registered and by a rule, of which some are due, some not, and some under legal hold.
 type gallery struct {
 	*world
 	g      *sinktest.Gateway
@@ -38,6 +39,15 @@ func newGallery(t *testing.T, n int) *gallery {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", sinktest.GatewaySecretKey)
 	w := &gallery{world: newInstallation(t), g: gate, bucket: gate.MakeBucket(t, true, false), rest: map[string]int{}}
 	w.useBucket()
+	policy := filepath.Join(w.dir, "policy.yaml")
+	text, err := os.ReadFile(policy)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.Replace(text, []byte("\ntraining:\n"), []byte("\ntraining:\n  derivatives: [\"made/{key}/\"]\n"), 1)
+	if err := os.WriteFile(policy, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	store, err := bucket.NewS3(bucket.S3Options{Endpoint: gate.Address, PlainHTTP: true, Region: sinktest.GatewayRegion, Credentials: gate.Credentials(), Bucket: w.bucket})
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +68,9 @@ func newGallery(t *testing.T, n int) *gallery {
 		if i%3 == 0 {
 			own = append(own, fmt.Sprintf("crops/img-%05d.webp", i))
 			note["derivatives"] = own[1:]
+		}
+		if i%4 == 1 {
+			own = append(own, fmt.Sprintf("made/%s/face.webp", note["key"]))
 		}
 		if err := lines.Encode(note); err != nil {
 			t.Fatal(err)
@@ -127,11 +140,11 @@ func (w *gallery) check() {
 	if !maps.Equal(held, w.rest) {
 		w.t.Errorf("the bucket holds versions of %d keys, want those of %d", len(held), len(w.rest))
 	}
-	w.read("SELECT count(), uniqExact(item) FROM lapse.tombstones", func(scan func(...any) error) error {
-		var stones, items uint64
-		err := scan(&stones, &items)
-		if stones != uint64(w.due) || items != uint64(w.due) {
-			w.t.Errorf("%d tombstones of %d items, want one of each of %d", stones, items, w.due)
+	w.read("SELECT count(), uniqExact(item), uniqExactIf(object, object != '') FROM lapse.tombstones", func(scan func(...any) error) error {
+		var stones, items, objects uint64
+		err := scan(&stones, &items, &objects)
+		if stones != uint64(w.due) || items != uint64(w.due) || objects != uint64(w.due) {
+			w.t.Errorf("%d tombstones of %d items and %d objects, want one of each of %d", stones, items, objects, w.due)
 		}
 		return err
 	})
@@ -146,11 +159,11 @@ func (w *gallery) check() {
 // with 5,000 objects, at every failpoint and at fifty moments.
 func TestPurgeKilledAnywhereEndsTheSame(t *testing.T) {
 	items, moments := 150, 1
-	points := []string{"purge.marked", "purge.deleted", "purge.verified", "purge.buried"}
+	points := []string{"purge.marked", "purge.deleted", "purge.derived_deleted", "purge.verified", "purge.buried"}
 	if os.Getenv("LAPSE_SOAK") != "" {
-		items, moments = 3750, 50 // with a derivative of every third
+		items, moments = 3160, 50 // with a registered derivative of every third, and one by a rule of every fourth
 		points = []string{
-			"purge.announced", "purge.planned", "purge.intent", "purge.marked", "purge.deleted", "purge.verified", "purge.buried",
+			"purge.announced", "purge.planned", "purge.intent", "purge.marked", "purge.deleted", "purge.derived_deleted", "purge.verified", "purge.buried",
 			"purge.forgotten", "purge.executed", "purge.outcome", "purge.ended",
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +57,9 @@ type destroyedRule struct {
 // certifiedItem is one tombstone. What its proof shows is all but the time of the
 // upload and the models, which are the register's.
 type certifiedItem struct {
-	Item     sinks.ID          `json:"item"` // id of the tombstone, random
+	Item     sinks.ID          `json:"item"`             // id of the tombstone, random
+	Object   sinks.Digest      `json:"object,omitzero"`  // of which object it is, for who has the opening
+	Opening  sinks.Digest      `json:"opening,omitzero"` // where the object was asked for by its name
 	Rule     sinks.Rule        `json:"rule"`
 	Clause   string            `json:"clause"`
 	Due      time.Time         `json:"due"` // since when, UTC
@@ -77,36 +80,44 @@ type keptItem struct {
 
 func (a *app) trainingCertificateCommand() *cobra.Command {
 	var run, item, file string
+	var object objectName
 	var asPage bool
 	c := &cobra.Command{
-		Use:   "certificate --run ID | --item ID",
+		Use:   "certificate --run ID | --item ID | --object KEY",
 		Short: "Certify what was destroyed, with proofs that anyone can check offline",
 		Long: `Writes a certificate of destruction: what was deleted (counts, sizes, ids of tombstones),
 when, by which rule and clause, under which version of the policy, which models were
 trained on it and what that means for them, and for each item a proof that the audit
 log says so. It names the data protection officer, and nobody whose data it was.
 
+Who asks for an object by its name (--object) gets in the certificate what shows that it
+is of that object: 'lapse audit check FILE --object KEY' says so, offline. No certificate
+names the object itself.
+
 As JSON (--output json), as a page that stands alone (--html), or in short. 'lapse audit
 check FILE' checks either offline, with the log's public key alone.`,
 		Example: `  lapse training certificate --item 4be0643f1d98573b97cdca98a65347dd --html --to-file certificate.html
   lapse training certificate --run 0f7a1c20d6b4417cbd1b6a7a3f1e9c55 --output json --to-file certificate.json
+  lapse training certificate --object o1/img-1.jpg --html --to-file certificate.html
   lapse audit check certificate.html --key audit.key.pub`,
 		Args: exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if (run == "") == (item == "") {
-				return usageError{errors.New("name what to certify, with --run ID or --item ID; 'lapse audit log --action purge_item' shows both")}
-			}
-			var runID, itemID sinks.ID
+			wanted := certified{object: object}
 			var err error
-			if item != "" {
-				itemID, err = parseItem(item)
-			} else if err = runID.UnmarshalText([]byte(run)); err != nil {
-				err = usageError{fmt.Errorf("--run: %w", err)}
+			switch {
+			case run != "":
+				if err = wanted.run.UnmarshalText([]byte(run)); err != nil {
+					err = usageError{fmt.Errorf("--run: %w", err)}
+				}
+			case item != "":
+				wanted.item, err = parseItem(item)
+			case object.key == "":
+				err = usageError{errors.New("name what to certify, with --run ID, --item ID or --object KEY; 'lapse audit log --action purge_item' shows the ids")}
 			}
 			if err != nil {
 				return err
 			}
-			certified, err := a.certify(c.Context(), runID, itemID)
+			certified, err := a.certify(c.Context(), wanted)
 			if err != nil {
 				return err
 			}
@@ -115,18 +126,64 @@ check FILE' checks either offline, with the log's public key alone.`,
 	}
 	c.Flags().StringVar(&run, "run", "", "everything that this run destroyed")
 	c.Flags().StringVar(&item, "item", "", "this item alone")
+	object.register(c, "the item that was this object, by its key")
+	c.MarkFlagsMutuallyExclusive("run", "item", "object")
 	c.Flags().BoolVar(&asPage, "html", false, "as a page for people, with the same content for programs in it")
 	c.Flags().StringVar(&file, "to-file", "", "write it to this file")
 	return c
 }
 
-// certify makes the certificate of a run, or of an item.
-func (a *app) certify(ctx context.Context, run, item sinks.ID) (*certificate, error) {
+// certified says what a certificate is to be about: one of these.
+type certified struct {
+	run, item sinks.ID
+	object    objectName
+}
+
+// objectName names an object of a bucket.
+type objectName struct{ bucket, key string }
+
+func (o *objectName) register(c *cobra.Command, usage string) {
+	c.Flags().StringVar(&o.key, "object", "", usage)
+	c.Flags().StringVar(&o.bucket, "bucket", "training", "the bucket of --object, as the settings named it")
+}
+
+// items returns the items that are asked for, with the openings of those that were asked
+// for by name; none at all for a whole run.
+func (w certified) items(ctx context.Context, i *installation) (map[sinks.ID]sinks.Digest, error) {
+	items := map[sinks.ID]sinks.Digest{}
+	if !w.item.IsZero() {
+		items[w.item] = sinks.Digest{}
+	}
+	if w.object.key == "" {
+		return items, nil
+	}
+	key, err := i.keys.Secret(sinks.TombstoneLedger)
+	if err != nil {
+		return nil, err
+	}
+	err = i.store.EachItem(ctx, time.Now(), nil, sinks.TrainingFilter{State: sinks.TrainingPurged}, func(e sinks.TrainingEntry) error {
+		if opening := key.Opening(e.Item); !e.Object.IsZero() && e.Object == sinks.ObjectDigest(opening, w.object.bucket, w.object.key) {
+			items[e.Item] = opening
+		}
+		return nil
+	})
+	if err == nil && len(items) == 0 {
+		err = usageError{errors.New("no tombstone is of this object: it was never registered, has not been purged, or was in another bucket (--bucket)")}
+	}
+	return items, err
+}
+
+// certify makes the certificate of a run, or of items.
+func (a *app) certify(ctx context.Context, wanted certified) (*certificate, error) {
 	i, err := a.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer i.Close() //nolint:errcheck // nothing was written
+	items, err := wanted.items(ctx, i)
+	if err != nil {
+		return nil, err
+	}
 	files, report, err := a.verified(ctx, auditFlags{}, nil)
 	if err != nil {
 		return nil, err
@@ -140,25 +197,27 @@ func (a *app) certify(ctx context.Context, run, item sinks.ID) (*certificate, er
 		Controller: i.policy.Controller, DPO: i.policy.DPO, Models: []affectedModel{},
 	}
 	var done []auditlog.Record
-	for r, err := range auditlog.Entries(ctx, files, auditlog.Filter{Run: run, Action: sinks.ActionPurgeItem}) {
+	for r, err := range auditlog.Entries(ctx, files, auditlog.Filter{Run: wanted.run, Action: sinks.ActionPurgeItem}) {
 		if err != nil {
 			return nil, err
 		}
-		switch e := r.Entry; {
-		case e.Phase != sinks.Outcome || !item.IsZero() && e.Item != item:
+		e := r.Entry
+		_, asked := items[e.Item]
+		switch {
+		case e.Phase != sinks.Outcome || len(items) > 0 && !asked:
 		case e.Result == sinks.ResultDone || e.Result == sinks.ResultUnchanged:
-			done = append(done, r)
-		case item.IsZero() && e.Result == sinks.ResultFailed:
+			// The first of an item says when; a repetition found nothing left to do.
+			if !asked || !slices.ContainsFunc(done, func(d auditlog.Record) bool { return d.Entry.Item == e.Item }) {
+				done = append(done, r)
+			}
+		case !asked && e.Result == sinks.ResultFailed:
 			c.Kept = append(c.Kept, keptItem{e.Item, e.Rule, e.Error})
 		}
-	}
-	if !item.IsZero() && len(done) > 1 { // the first says when; a repetition found nothing left to do
-		done = done[:1]
 	}
 	if len(done) == 0 {
 		return nil, usageError{errors.New("the audit log knows of nothing that was destroyed: 'lapse audit log --action purge_item' shows what was")}
 	}
-	if err := c.addItems(ctx, files, i.store, done); err != nil {
+	if err := c.addItems(ctx, files, i.store, done, items); err != nil {
 		return nil, err
 	}
 	c.addUp(i.policy)
@@ -169,7 +228,7 @@ func (a *app) certify(ctx context.Context, run, item sinks.ID) (*certificate, er
 const stonesAtOnce = 10_000
 
 // addItems adds items with their proofs.
-func (c *certificate) addItems(ctx context.Context, files auditlog.Files, register sinks.TrainingRegister, done []auditlog.Record) error {
+func (c *certificate) addItems(ctx context.Context, files auditlog.Files, register sinks.TrainingRegister, done []auditlog.Record, openings map[sinks.ID]sinks.Digest) error {
 	first := done[0].Entry
 	c.Policy, c.Run, c.AsOf = first.Policy, first.Run, first.AsOf
 	for len(done) > 0 {
@@ -194,7 +253,7 @@ func (c *certificate) addItems(ctx context.Context, files auditlog.Files, regist
 				return err
 			}
 			c.Items = append(c.Items, certifiedItem{
-				Item: e.Item, Rule: e.Rule, Clause: clauseText(e.Clause), Due: e.Due, Uploaded: stone.UploadedAt,
+				Item: e.Item, Object: e.Object, Opening: openings[e.Item], Rule: e.Rule, Clause: clauseText(e.Clause), Due: e.Due, Uploaded: stone.UploadedAt,
 				Objects: e.Counts[sinks.CountObjects] + e.Counts[sinks.CountDerivatives], Bytes: e.Counts[sinks.CountBytes],
 				Stages: e.Stages, Models: stone.Models, Entry: r.Position.String(), Proof: string(proof),
 			})

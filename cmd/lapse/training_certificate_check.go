@@ -81,6 +81,7 @@ func (c *certificate) agrees(item certifiedItem, r auditlog.Record) error {
 	for what, same := range map[string]bool{
 		"what was done": e.Action == sinks.ActionPurgeItem && e.Phase == sinks.Outcome && (e.Result == sinks.ResultDone || e.Result == sinks.ResultUnchanged),
 		"the item":      e.Item == item.Item,
+		"the object":    e.Object == item.Object,
 		"the rule":      e.Rule == item.Rule && clauseText(e.Clause) == item.Clause,
 		"the times":     e.Due.Equal(item.Due) && e.AsOf.Equal(c.AsOf) && slices.Equal(e.Stages, item.Stages),
 		"the counts":    maps.Equal(e.Counts, counts),
@@ -90,6 +91,20 @@ func (c *certificate) agrees(item certifiedItem, r auditlog.Record) error {
 	} {
 		if !same {
 			return errors.New(what)
+		}
+	}
+	return nil
+}
+
+// isOf reports whether every item of a certificate was an object: only who was given the
+// openings can tell.
+func (c *certificate) isOf(object objectName) error {
+	for _, item := range c.Items {
+		switch {
+		case item.Object.IsZero() || item.Opening.IsZero():
+			return fmt.Errorf("says of item %s nothing by which its object could be known; one that does is made by 'lapse training certificate --object KEY'", item.Item)
+		case item.Object != sinks.ObjectDigest(item.Opening, object.bucket, object.key):
+			return fmt.Errorf("is of another object: item %s is not the one that was named", item.Item)
 		}
 	}
 	return nil

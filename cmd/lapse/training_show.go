@@ -16,10 +16,12 @@ import (
 // shownItem is what `lapse training show` says.
 type shownItem struct {
 	sinks.TrainingEntry
-	Clause      string               `json:"clause,omitempty"` // of the rule by which it is due
-	Due         time.Time            `json:"due,omitzero"`     // since when it is
-	DeletedFrom time.Time            `json:"deleted_from,omitzero"`
-	History     []sinks.TrainingNote `json:"history,omitempty"`
+	Clause      string    `json:"clause,omitempty"` // of the rule by which it is due
+	Due         time.Time `json:"due,omitzero"`     // since when it is
+	DeletedFrom time.Time `json:"deleted_from,omitzero"`
+	// Under is how the keys begin of what goes with it without being registered.
+	Under   []string             `json:"derivatives_under,omitempty"`
+	History []sinks.TrainingNote `json:"history,omitempty"`
 }
 
 func (a *app) trainingShowCommand() *cobra.Command {
@@ -59,6 +61,11 @@ func (a *app) showItem(ctx context.Context, id sinks.ID, at string) error {
 	}
 	if s.History, err = i.store.Notes(ctx, id, asOf); err != nil {
 		return err
+	}
+	if t := i.policy.Training; t != nil && s.Key != "" {
+		for _, rule := range t.Derivatives {
+			s.Under = append(s.Under, rule.Prefix(s.Key))
+		}
 	}
 	if w, ok := windowOf(i.policy, s.Rule); ok {
 		s.Clause = w.Clause
@@ -103,6 +110,7 @@ func (a *app) printItem(s *shownItem) {
 	line("purposes", strings.Join(s.Purposes, ", "))
 	line("of these open", strings.Join(s.Open, ", "))
 	line("derivatives", strings.Join(s.Derivatives, ", "))
+	line("and all under", strings.Join(s.Under, ", "))
 	switch s.State {
 	case sinks.TrainingPurged:
 		line("purged (UTC)", s.Purged)

@@ -323,7 +323,7 @@ func (i *installation) anonymise() *jobs.Anonymise {
 }
 
 func (i *installation) purge() *jobs.Purge {
-	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Holds: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys}
+	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Inventory: i.store, Holds: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys, Ledgers: i.keys}
 }
 
 func (i *installation) reconcile(contents bool) *jobs.Reconcile {

@@ -26,6 +26,7 @@ var (
 	memberFormat    = entryForm.index("format")
 	memberID        = entryForm.index("id")
 	memberNewKey    = entryForm.index("new_key")
+	memberObject    = entryForm.index("object")
 	memberPhase     = entryForm.index("phase")
 	memberPolicy    = entryForm.index("policy")
 	memberResult    = entryForm.index("result")
@@ -112,6 +113,8 @@ func (c *checkedEntry) checkCompany() error {
 		return fmt.Errorf("%w: the log's own actions are outcomes", errCompany)
 	case c.has(memberNewKey) != c.is(memberAction, string(sinks.ActionRotateKey)):
 		return fmt.Errorf("%w: a key rotation, and nothing else, has a new key", errCompany)
+	case c.has(memberObject) && !(outcome && c.is(memberAction, string(sinks.ActionPurgeItem))):
+		return fmt.Errorf("%w: the outcome of a purge, and nothing else, is about an object", errCompany)
 	case c.has(memberContinues) != c.is(memberAction, string(sinks.ActionOpenYear)):
 		return fmt.Errorf("%w: the opening of a year, and nothing else, continues another", errCompany)
 	}

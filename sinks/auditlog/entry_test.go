@@ -43,7 +43,9 @@ func TestEntryHasOneEncoding(t *testing.T) {
 	rotation.Time = start
 	opened := opening(sinks.LogHead{Root: sinks.Digest{3}, Size: 12, Year: 2025})
 	opened.Time = start
-	for _, e := range []*sinks.Entry{fullEntry(), rotation, opened} {
+	purged := fullEntry()
+	purged.Action, purged.Object = sinks.ActionPurgeItem, sinks.Digest{5}
+	for _, e := range []*sinks.Entry{fullEntry(), rotation, opened, purged} {
 		b := mustEncode(t, e)
 		decoded, err := Decode(b)
 		if err != nil {
@@ -122,6 +124,7 @@ func TestNoOtherBytesAreAccepted(t *testing.T) {
 		{`.12Z"}`, `.12Z","zone":1}`},
 		{`.12Z"}`, `.12Z",}`},
 		{`"phase":"outcome"`, `"phase":"intent"`},
+		{`"partition"`, `"object":"` + strings.Repeat("05", 32) + `","partition"`}, // of what is no purge
 		{`"result":"failed",`, ``},
 		{`"action":"anonymise"`, `"action":"rotate_key"`},
 		{`"format":1`, `"format":2`},

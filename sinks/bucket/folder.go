@@ -76,6 +76,19 @@ func (f *Folder) Versions(ctx context.Context, keys []string, each func(sinks.Ve
 	return nil
 }
 
+// VersionsUnder implements sinks.Bucket.
+func (f *Folder) VersionsUnder(ctx context.Context, prefixes []string, each func(sinks.Version) error) error {
+	for _, prefix := range prefixes {
+		err := f.List(ctx, prefix, func(o sinks.Object) error {
+			return each(sinks.Version{Key: o.Key, Latest: true, Bytes: o.Bytes, Modified: o.Modified})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // unfinished returns the uploads that were begun, by the prefix of their names.
 func (f *Folder) unfinished() (map[string][]sinks.Version, error) {
 	entries, err := fs.ReadDir(f.root.FS(), uploads)
@@ -178,7 +191,13 @@ func (f *Folder) sync(dir string) error {
 
 // List implements sinks.Bucket.
 func (f *Folder) List(ctx context.Context, prefix string, each func(sinks.Object) error) error {
-	return f.list(ctx, ".", prefix, each)
+	dir := "."
+	if end := strings.LastIndexByte(prefix, '/'); end > 0 {
+		if dir = prefix[:end]; !fs.ValidPath(dir) { // no key begins so
+			return ctx.Err()
+		}
+	}
+	return f.list(ctx, dir, prefix, each)
 }
 
 // list lists a folder. Its entries are sorted as their keys are: those of a folder
@@ -198,8 +217,7 @@ func (f *Folder) list(ctx context.Context, dir, prefix string, each func(sinks.O
 			continue
 		}
 		if entry.IsDir() {
-			below := name + "/"
-			if strings.HasPrefix(below, prefix) || strings.HasPrefix(prefix, below) {
+			if strings.HasPrefix(name+"/", prefix) {
 				err = f.list(ctx, name, prefix, each)
 			}
 		} else if strings.HasPrefix(name, prefix) {

@@ -35,13 +35,8 @@ func (s *S3) Versions(ctx context.Context, keys []string, each func(sinks.Versio
 	if len(keys) == 0 {
 		return nil
 	}
-	var mu sync.Mutex // one at a time
-	report := func(v sinks.Version) error {
-		mu.Lock()
-		defer mu.Unlock()
-		return each(v)
-	}
-	parts := slices.Collect(slices.Chunk(keys, max(findTogether, (len(keys)+findsAtOnce-1)/findsAtOnce)))
+	report := oneAtATime(each)
+	parts := parts(keys)
 	if err := findParts(ctx, parts, find, s.versionPages, report); err != nil {
 		return err
 	}
@@ -49,6 +44,34 @@ func (s *S3) Versions(ctx context.Context, keys []string, each func(sinks.Versio
 		return findParts(ctx, parts, findEach, s.uploadPages, report)
 	}
 	return find(ctx, keys, s.uploadPages, each) // few buckets have more than a page of them
+}
+
+// VersionsUnder implements sinks.Bucket.
+func (s *S3) VersionsUnder(ctx context.Context, prefixes []string, each func(sinks.Version) error) error {
+	prefixes = slices.Compact(slices.Sorted(slices.Values(prefixes)))
+	prefixes = slices.DeleteFunc(prefixes, func(prefix string) bool { return validKey(prefix) != nil }) // no key begins so
+	if len(prefixes) == 0 {
+		return nil
+	}
+	if err := findParts(ctx, parts(prefixes), findUnder, s.versionPages, oneAtATime(each)); err != nil || s.wire.byKey.Load() {
+		return err
+	}
+	return findUnder(ctx, prefixes, s.uploadPages, each) // few buckets have more than a page of them
+}
+
+// oneAtATime lets several goroutines call each.
+func oneAtATime(each func(sinks.Version) error) func(sinks.Version) error {
+	var mu sync.Mutex
+	return func(v sinks.Version) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return each(v)
+	}
+}
+
+// parts parts keys, which are sorted, for several to look for.
+func parts(keys []string) [][]string {
+	return slices.Collect(slices.Chunk(keys, max(findTogether, (len(keys)+findsAtOnce-1)/findsAtOnce)))
 }
 
 // findParts looks for parts of the keys side by side.
@@ -60,7 +83,7 @@ func findParts(ctx context.Context, parts [][]string, find func(context.Context,
 	return group.Wait()
 }
 
-// search looks for what is listed under some keys.
+// search looks for what is listed under some keys, or under all that begin with them.
 //
 // It may only say that there is nothing more under a key once the listing has gone
 // past it. S3 lists keys in the order of their bytes; stores that keep objects as
@@ -69,6 +92,7 @@ func findParts(ctx context.Context, parts [][]string, find func(context.Context,
 // of them, and was not found, is doubtful.
 type search struct {
 	keys     []string        // not passed yet, sorted by bytes
+	prefixes bool            // they are prefixes
 	size     int             // of the pages that are asked for
 	found    map[string]bool // in this walk
 	doubtful []string
@@ -78,12 +102,69 @@ type search struct {
 // find calls each for what is listed under keys, which are sorted.
 func find(ctx context.Context, keys []string, list pages, each func(sinks.Version) error) error {
 	s := &search{keys: keys, size: smallPage, each: each}
+	if err := s.walks(ctx, list); err != nil {
+		return err
+	}
+	return findEach(ctx, s.doubtful, list, each)
+}
+
+// findUnder calls each for what is listed under prefixes, which are sorted.
+func findUnder(ctx context.Context, prefixes []string, list pages, each func(sinks.Version) error) error {
+	s := &search{keys: prefixes, prefixes: true, size: smallPage, each: each}
+	if err := s.walks(ctx, list); err != nil {
+		return err
+	}
+	for _, prefix := range s.doubtful {
+		if err := again(ctx, func() error { return findAll(ctx, prefix, list, each) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findAll calls each for all that is listed under a prefix.
+func findAll(ctx context.Context, prefix string, list pages, each func(sinks.Version) error) error {
+	for page, err := range list(ctx, "", prefix, pageSize) {
+		if err != nil {
+			return err
+		}
+		for _, v := range page {
+			if err := each(v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// wanted returns those of the keys, which are sorted, that an object's key was looked for
+// by.
+func (s *search) wanted(key string) (by []string) {
+	from := len(key)
+	if s.prefixes {
+		from = 1
+	}
+	for n := from; n <= len(key); n++ {
+		if at, ok := slices.BinarySearch(s.keys, key[:n]); ok {
+			by = append(by, s.keys[at])
+		}
+	}
+	return by
+}
+
+// covers reports whether an object's key was looked for by key.
+func (s *search) covers(key, object string) bool {
+	return key == object || s.prefixes && strings.HasPrefix(object, key)
+}
+
+// walks lists until all keys are passed.
+func (s *search) walks(ctx context.Context, list pages) error {
 	for len(s.keys) > 0 {
 		if err := again(ctx, func() error { return s.walk(ctx, list) }); err != nil {
 			return err
 		}
 	}
-	return findEach(ctx, s.doubtful, list, each)
+	return nil
 }
 
 // walk lists from the first key on, until all are passed or it is better to start
@@ -97,12 +178,15 @@ func (s *search) walk(ctx context.Context, list pages) error {
 		}
 		hits := 0
 		for _, v := range page {
-			if _, wanted := slices.BinarySearch(s.keys, v.Key); !wanted {
+			by := s.wanted(v.Key)
+			if len(by) == 0 {
 				continue
 			}
-			if !s.found[v.Key] {
-				s.found[v.Key] = true
-				hits++
+			for _, key := range by {
+				if !s.found[key] {
+					s.found[key] = true
+					hits++
+				}
 			}
 			if err := s.each(v); err != nil {
 				return err
@@ -132,9 +216,10 @@ func (s *search) pass(page []sinks.Version) {
 	}
 	left := s.keys[:0:0]
 	for _, key := range s.keys {
-		passed, passedFolder := key < last, byFolder(key, deepest) < 0
+		within := s.covers(key, last) || s.covers(key, deepest)
+		passed, passedFolder := key < last && !within, byFolder(key, deepest) < 0 && !within
 		switch {
-		case s.found[key] && key != last && key != deepest, passed && passedFolder:
+		case s.found[key] && !within, passed && passedFolder:
 		case passed != passedFolder && !s.found[key]:
 			s.doubtful = append(s.doubtful, key)
 		default:

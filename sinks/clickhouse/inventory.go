@@ -29,8 +29,8 @@ func (s *Store) EachKnown(ctx context.Context, bucket string, each func(sinks.Kn
 	return s.eachKnown(ctx, bucket, false, each)
 }
 
-// KnownKeys implements sinks.TrainingInventory.
-func (s *Store) KnownKeys(ctx context.Context, bucket string, keys []string) (map[string]bool, error) {
+// Expected implements sinks.TrainingInventory.
+func (s *Store) Expected(ctx context.Context, bucket string, keys []string) (map[string]sinks.KnownObject, error) {
 	wanted, err := ext.NewTable("wanted", ext.Column("key", "String"))
 	if err != nil {
 		return nil, err
@@ -40,9 +40,9 @@ func (s *Store) KnownKeys(ctx context.Context, bucket string, keys []string) (ma
 			return nil, err
 		}
 	}
-	known := map[string]bool{}
+	known := map[string]sinks.KnownObject{}
 	err = s.eachKnown(clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted)), bucket, true, func(o sinks.KnownObject) error {
-		known[o.Key] = true
+		known[o.Key] = o
 		return nil
 	})
 	return known, err

@@ -128,17 +128,32 @@ func (s *Store) Items(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.T
 func (s *Store) Tombstones(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.Tombstone, error) {
 	stones := map[sinks.ID]sinks.Tombstone{}
 	err := s.queryItems(ctx, "tombstones_by_id", ids, func(r driver.Rows) error {
-		var id, rule string
+		var id, object, rule string
 		var stone sinks.Tombstone
-		if err := r.Scan(&id, &rule, &stone.Bytes, &stone.Objects, &stone.UploadedAt, &stone.PurgedAt, &stone.Models); err != nil {
+		if err := r.Scan(&id, &object, &rule, &stone.Bytes, &stone.Objects, &stone.UploadedAt, &stone.PurgedAt, &stone.Models); err != nil {
 			return err
 		}
 		stone.Rule = sinks.Rule(rule)
-		err := stone.Item.UnmarshalText([]byte(id))
+		err := errors.Join(stone.Item.UnmarshalText([]byte(id)), readDigest(&stone.Object, object))
 		stones[stone.Item] = stone
 		return err
 	})
 	return stones, err
+}
+
+// digestText is how a digest is stored that may be unset.
+func digestText(d sinks.Digest) string {
+	if d.IsZero() {
+		return ""
+	}
+	return d.String()
+}
+
+func readDigest(d *sinks.Digest, text string) error {
+	if text == "" {
+		return nil
+	}
+	return d.UnmarshalText([]byte(text))
 }
 
 // queryItems runs a statement that looks the ids up in an external table.
@@ -159,7 +174,7 @@ func (s *Store) queryItems(ctx context.Context, name string, ids []sinks.ID, sca
 func (s *Store) PutTombstones(ctx context.Context, stones []sinks.Tombstone) error {
 	err := s.insert(ctx, "insert_tombstones", s.db, len(stones), func(i int) []any {
 		t := stones[i]
-		return []any{t.Item.String(), string(t.Rule), t.Bytes, t.Objects, t.UploadedAt, t.PurgedAt, s.policy.Version, fmt.Sprintf("%x", s.policy.Hash), t.Models}
+		return []any{t.Item.String(), digestText(t.Object), string(t.Rule), t.Bytes, t.Objects, t.UploadedAt, t.PurgedAt, s.policy.Version, fmt.Sprintf("%x", s.policy.Hash), t.Models}
 	})
 	return errors.Join(err, s.durable())
 }

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -36,12 +37,12 @@ func (s *Store) EachItem(ctx context.Context, now time.Time, cutoffs sinks.Train
 	}
 	return s.query(ctx, "list_tombstones", s.db, parameters{"item": p["item"]}, func(r driver.Rows) error {
 		e := sinks.TrainingEntry{State: sinks.TrainingPurged}
-		var id, rule string
-		if err := r.Scan(&id, &rule, &e.Bytes, &e.Objects, &e.Uploaded, &e.Purged, &e.Models); err != nil {
+		var id, object, rule string
+		if err := r.Scan(&id, &object, &rule, &e.Bytes, &e.Objects, &e.Uploaded, &e.Purged, &e.Models); err != nil {
 			return err
 		}
 		e.Rule = sinks.Rule(rule)
-		if err := e.Item.UnmarshalText([]byte(id)); err != nil {
+		if err := errors.Join(e.Item.UnmarshalText([]byte(id)), readDigest(&e.Object, object)); err != nil {
 			return err
 		}
 		return each(e)

@@ -52,8 +52,7 @@ func (f *Folder) Key(p sinks.KeyPeriod) (sinks.PseudonymKey, error) {
 	return sinks.PseudonymKey(key), err
 }
 
-// Secret returns the key of a ledger, which is made if there is none. It is durable
-// when Secret returns.
+// Secret implements sinks.LedgerKeys.
 func (f *Folder) Secret(ledger string) (sinks.LedgerKey, error) {
 	key, err := f.named("ledger-" + ledger)
 	return sinks.LedgerKey(key), err

@@ -33,6 +33,7 @@ func TestBucket(t *testing.T, open func(t *testing.T) BucketUnderTest) {
 		"ObjectsAreListedInOrderOfKeys":     testOrder,
 		"SpecialNamesAreNamesLikeOthers":    testSpecialNames,
 		"OnlyExactKeysAreFound":             testExactKeys,
+		"WhatIsUnderAPrefixIsFound":         testPrefixes,
 		"WhatIsMissingIsDeleted":            testMissing,
 		"DeletionTakesNothingElse":          testDeletion,
 		"AllOfManyIsFoundAndDeleted":        testMany,
@@ -202,6 +203,54 @@ func testExactKeys(t *testing.T, b BucketUnderTest) {
 	same(t, "found", keysOf(Found(t, b, "ab", "b/c", "b", "c", "a/b", "ab", "b/c/d")), []string{"ab", "b/c"})
 	if found := Found(t, b); len(found) > 0 {
 		t.Errorf("found %+v under no key", found)
+	}
+}
+
+// under returns the keys under which there is something below the prefixes.
+func under(t testing.TB, b sinks.Bucket, prefixes ...string) []string {
+	t.Helper()
+	found := map[string]bool{}
+	err := b.VersionsUnder(t.Context(), prefixes, func(v sinks.Version) error {
+		found[v.Key] = true
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.Sorted(maps.Keys(found))
+}
+
+func testPrefixes(t *testing.T, b BucketUnderTest) {
+	Fill(t, b, "ab", "a/bb", "a/b.c", "a/b/c", "a/b/d/e", "a-b", "b/a/b", "A/b")
+	for prefix, want := range map[string][]string{
+		"a/b/":                    {"a/b/c", "a/b/d/e"},
+		"a/b":                     {"a/b.c", "a/b/c", "a/b/d/e", "a/bb"},
+		"a/b.":                    {"a/b.c"},
+		"a/b/d/":                  {"a/b/d/e"},
+		"a/b/x/":                  nil,
+		"x/y/":                    nil,
+		"a-":                      {"a-b"},
+		strings.Repeat("a/", 600): nil, // no key is so long
+	} {
+		same(t, "under "+prefix, under(t, b, prefix), want)
+	}
+	same(t, "under two", under(t, b, "b/", "a/b/d", "b/a/"), []string{"a/b/d/e", "b/a/b"})
+	same(t, "under none", under(t, b), nil)
+	keys := manyKeys(730)
+	Fill(t, b, keys...)
+	want := slices.DeleteFunc(slices.Clone(keys), func(key string) bool { return !strings.HasPrefix(key, "org-3/") })
+	same(t, "of many", under(t, b, "org-3/"), slices.Sorted(slices.Values(want)))
+	if b.KeepsVersions {
+		Fill(t, b, "a/b/c")
+		versions := 0
+		err := b.VersionsUnder(t.Context(), []string{"a/b/"}, func(sinks.Version) error { versions++; return nil })
+		if err != nil || versions != 3 {
+			t.Errorf("%d versions under the prefix (%v), want two of one object and one of the other", versions, err)
+		}
+	}
+	enough := errors.New("enough")
+	if err := b.VersionsUnder(t.Context(), []string{"a"}, func(sinks.Version) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("%v for a reader that has enough", err)
 	}
 }
 

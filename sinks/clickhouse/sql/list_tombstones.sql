@@ -1,4 +1,4 @@
-SELECT item, rule, bytes, objects, uploaded_at, purged_at, models
+SELECT item, object, rule, bytes, objects, uploaded_at, purged_at, models
 FROM {{name .Control "tombstones"}} FINAL
 WHERE {item:String} IN ('', item)
 ORDER BY purged_at, item

@@ -1,0 +1,1 @@
+ALTER TABLE {{name .Control "tombstones"}} ADD COLUMN IF NOT EXISTS object String DEFAULT '' COMMENT 'HMAC-SHA256 of the bucket and the key, salted for each item under a secret that is not in the database' AFTER item;
