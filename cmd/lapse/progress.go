@@ -39,6 +39,8 @@ func newMeter(w io.Writer, log *slog.Logger, quiet bool) *meter {
 func (m *meter) observe(kind sinks.JobKind) func(jobs.Event) {
 	return func(e jobs.Event) {
 		switch {
+		case e.Waiting:
+			m.log.Info("another run of the job has to end first", "job", kind)
 		case e.Planned > 0:
 			m.planned(kind, e.Planned)
 		case e.Done != nil:

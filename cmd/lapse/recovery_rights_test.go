@@ -38,21 +38,18 @@ var rightsKilled = []struct {
 func (w *world) effect() string {
 	w.t.Helper()
 	var b strings.Builder
-	for _, query := range []string{
-		"SELECT groupArray(email) FROM telemetry.accounts",
-		"SELECT toString(count()) FROM lapse.holds FINAL WHERE released_by = ''",
-		"SELECT arraySort(groupArray(concat(toString(cityHash64(subject) % 2 * 0), category, toString(granted)))) FROM lapse.consents FINAL",
-		"SELECT toString(count()) FROM lapse.training WHERE kind = 'training_consent'",
-		"SELECT toString(count()) FROM lapse.request_people",
-		"SELECT toString(count()) FROM lapse.request_terms",
-	} {
-		w.read("SELECT toString(x) FROM ("+strings.Replace(query, " FROM", " AS x FROM", 1)+")", func(scan func(...any) error) error {
-			var text string
-			err := scan(&text)
-			_, _ = fmt.Fprintln(&b, text)
-			return err
-		})
-	}
+	w.read(`SELECT * FROM (SELECT 'e-mail' AS what, toString(groupArray(email)) FROM telemetry.accounts
+		UNION ALL SELECT 'holds', toString(count()) FROM lapse.holds FINAL WHERE released_by = ''
+		UNION ALL SELECT 'consents', toString(arraySort(groupArray(concat(category, toString(granted))))) FROM lapse.consents FINAL
+		UNION ALL SELECT 'training consents', toString(count()) FROM lapse.training WHERE kind = 'training_consent'
+		UNION ALL SELECT 'people', toString(count()) FROM lapse.request_people
+		UNION ALL SELECT 'terms', toString(count()) FROM lapse.request_terms
+		) ORDER BY what`, func(scan func(...any) error) error {
+		var what, text string
+		err := scan(&what, &text)
+		_, _ = fmt.Fprintln(&b, what, text)
+		return err
+	})
 	copies, err := filepath.Glob(filepath.Join(w.dir, "data", "exports", "*.zip"))
 	if err != nil {
 		w.t.Fatal(err)

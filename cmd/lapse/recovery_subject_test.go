@@ -23,7 +23,9 @@ var subjectFailpoints = []string{
 // returns their identifiers.
 func newErasure(t *testing.T) (w *world, people []string) {
 	t.Helper()
-	w = newWorld(t)
+	if w = newBusyDays(t); os.Getenv("LAPSE_SOAK") != "" {
+		w = newWorld(t) // a month of partitions
+	}
 	w.must(jobCommand("ingest")...)
 	people = w.somePeople()
 	path := filepath.Join(w.dir, "people.txt")

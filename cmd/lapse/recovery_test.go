@@ -47,7 +47,7 @@ func killedEverywhere(t *testing.T, before *world, job string, failpoints []stri
 			t.Run(failpoint, func(t *testing.T) {
 				_, place, _ := strings.Cut(failpoint, ".")
 				if os.Getenv("LAPSE_SOAK") == "" && slices.Contains(runnersOwn, place) && job != "ingest" {
-					t.Skip("a long run takes it")
+					t.Skip("the runner's own boundaries are the same for all jobs; a long run (LAPSE_SOAK) takes them for each")
 				}
 				t.Parallel()
 				w := before.copy(t)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -26,6 +28,43 @@ const (
 	benchEvents      = 50     // in a batch
 	benchRate        = 20_000 // events a second that it has to take with ease
 )
+
+// BenchmarkStart measures the time from the start of the process to the first answer of
+// /healthz, of the program as the image for an outside ClickHouse has it: static, and
+// without the engine.
+func BenchmarkStart(b *testing.B) {
+	program := filepath.Join(b.TempDir(), "lapse")
+	build := exec.Command("go", "build", "-trimpath", "-tags", "noengine", "-ldflags", "-s -w", "-o", program, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		b.Fatalf("%v\n%s", err, out)
+	}
+	binary, err := elf.Open(program)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer binary.Close() //nolint:errcheck // read only
+	if slices.ContainsFunc(binary.Progs, func(p *elf.Prog) bool { return p.Type == elf.PT_INTERP }) {
+		b.Error("the program is not static")
+	}
+	dir := b.TempDir()
+	if code := run(b.Context(), []string{"init", dir}, nil, io.Discard, os.Stderr); code != 0 {
+		b.Fatal("lapse init ended with ", code)
+	}
+	for b.Loop() {
+		s := serveWith(b, program, dir, "LAPSE_LOG_LEVEL=warn")
+		answer, err := http.Get(s.Address + "/healthz")
+		if err != nil || answer.StatusCode != http.StatusOK {
+			b.Fatal(answer, err)
+		}
+		b.StopTimer()
+		_ = answer.Body.Close()
+		s.end()
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms-to-healthz")
+	b.ReportMetric(0, "ns/op")
+}
 
 // BenchmarkCollect posts batches of 50 events of about a kilobyte over 32
 // connections to a `lapse serve` of its own; each is durable before it is answered:

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -263,26 +264,37 @@ func TestServiceCatchesUpAfterClickHouseWasGone(t *testing.T) {
 	}
 }
 
-// killEngine kills the engine of the world, as kill -9 does.
+// killEngine kills the engine of the world, as kill -9 does: the next one, if it is just
+// between two.
 func (w *world) killEngine() {
 	w.t.Helper()
-	found, err := filepath.Glob(filepath.Join(w.dir, "data", "clickhouse", "*.json"))
-	if err != nil || len(found) != 1 {
-		w.t.Fatal(found, err)
-	}
-	raw, err := os.ReadFile(found[0])
-	var c struct {
-		EnginePID int `json:"engine_pid"`
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &c)
-	}
-	if err != nil || c.EnginePID < 2 {
-		w.t.Fatal(c, err)
-	}
-	if err := syscall.Kill(c.EnginePID, syscall.SIGKILL); err != nil {
-		w.t.Fatal(err)
-	}
+	await(w.t, "an engine to be killed", func() bool {
+		found, err := filepath.Glob(filepath.Join(w.dir, "data", "clickhouse", "*.json"))
+		if err != nil || len(found) > 1 {
+			w.t.Fatal(found, err)
+		}
+		if len(found) == 0 {
+			return false
+		}
+		raw, err := os.ReadFile(found[0])
+		if errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+		var c struct {
+			EnginePID int `json:"engine_pid"`
+		}
+		if err == nil {
+			err = json.Unmarshal(raw, &c)
+		}
+		if err != nil || c.EnginePID < 2 {
+			w.t.Fatal(c, err)
+		}
+		err = syscall.Kill(c.EnginePID, syscall.SIGKILL)
+		if err != nil && !errors.Is(err, syscall.ESRCH) {
+			w.t.Fatal(err)
+		}
+		return err == nil
+	})
 }
 
 // TestMissedRunsAreMadeUpForByOne starts a service long after its last run.
@@ -334,7 +346,10 @@ func TestServicesAndCommandsRunAJobOnceAtATime(t *testing.T) {
 	for range 5 {
 		w.must("run", "all")
 	}
-	time.Sleep(3 * time.Second)
+	await(t, "runs by the schedule", func() bool {
+		scheduled := slices.DeleteFunc(w.history(), func(r sinks.RunRecord) bool { return r.Actor != sinks.ActorScheduler })
+		return len(scheduled) >= 10
+	})
 	for _, s := range services {
 		s.end()
 	}

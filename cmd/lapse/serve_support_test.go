@@ -28,8 +28,14 @@ type served struct {
 // serveIn starts `lapse serve` on a free port, for the installation in dir.
 func serveIn(t testing.TB, dir string, env ...string) *served {
 	t.Helper()
+	return serveWith(t, "lapse", dir, env...)
+}
+
+// serveWith does so with a program.
+func serveWith(t testing.TB, program, dir string, env ...string) *served {
+	t.Helper()
 	s := &served{t: t, ended: make(chan error, 1)}
-	s.cmd = exec.Command("lapse", "serve", "--listen", "127.0.0.1:0", "--output", "json")
+	s.cmd = exec.Command(program, "serve", "--listen", "127.0.0.1:0", "--output", "json")
 	s.cmd.Dir = dir
 	s.cmd.Env = append(append(os.Environ(), "LAPSE_COLLECTOR_WRITE_KEYS="+writeKey, "LAPSE_LOG_LEVEL=debug"), env...)
 	s.cmd.Stderr = &s.log

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -89,15 +90,24 @@ func TestSignalEndsARunThatWaits(t *testing.T) {
 	}
 	defer unlock()
 	c := w.command("run", "purge")
-	if err := c.Start(); err != nil {
+	said, err := c.StderrPipe()
+	if err == nil {
+		err = c.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(said)
+	for waits := false; !waits; waits = strings.Contains(lines.Text(), "another run of the job has to end first") {
+		if !lines.Scan() {
+			t.Fatal("it ended and did not say that it waits")
+		}
 	}
 	ended := make(chan struct{})
 	go func() {
 		_ = c.Wait() // its state says how
 		close(ended)
 	}()
-	time.Sleep(500 * time.Millisecond) // it waits for the lock, and would go on
 	_ = c.Process.Signal(syscall.SIGTERM)
 	select {
 	case <-ended:
@@ -131,11 +141,25 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Process.Kill() //nolint:errcheck // in case it still runs
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		time.Sleep(100 * time.Millisecond) // it has to have heard of the first one
+	lines := bufio.NewScanner(out)
+	for _, said := range []string{"working", "asked to end"} {
+		if !lines.Scan() || lines.Text() != said {
+			t.Fatalf("it says %q, want %q", lines.Text(), said)
+		}
 		_ = c.Process.Signal(syscall.SIGTERM)
 	}
-	err = c.Wait()
+	ended := make(chan error, 1)
+	go func() { ended <- c.Wait() }()
+	again := time.NewTicker(100 * time.Millisecond) // one that came while the first was handled was one with it
+	defer again.Stop()
+	for waiting := true; waiting; {
+		select {
+		case err = <-ended:
+			waiting = false
+		case <-again.C:
+			_ = c.Process.Signal(syscall.SIGTERM)
+		}
+	}
 	if status, ok := c.ProcessState.Sys().(syscall.WaitStatus); !ok || status.Signal() != syscall.SIGTERM {
 		t.Errorf("it ended with %v", err)
 	}

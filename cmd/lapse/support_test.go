@@ -198,7 +198,7 @@ func (w *world) tables(out io.Writer) {
 		FROM (SELECT * FROM system.columns ORDER BY database, table, position)
 		WHERE database IN ('telemetry', 'analytics', 'lapse') AND table NOT IN ('runs', 'migrations', 'audit')
 			AND NOT startsWith(table, 'stage_') -- what a killed run leaves is swept after an hour
-			AND NOT match(name, '(_at|^run|^item|^as_of|^first_seen)$')
+			AND NOT match(name, '(_at|^run|^item|^object|^as_of|^first_seen)$') -- random, keyed, or of the clock
 		GROUP BY database, table
 		ORDER BY database, table`)
 	if err != nil {
