@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/facesoft/lapse/sinks"
@@ -136,15 +137,20 @@ func TestAgedSegmentIsClosedAlthoughNobodyAppends(t *testing.T) {
 	}
 }
 
+// TestManySendersShareASync has a disk that is slow: by the time that it is done, all who
+// have something to store are waiting.
 func TestManySendersShareASync(t *testing.T) {
 	t.Parallel()
+	synctest.Test(t, testManySendersShareASync)
+}
+
+func testManySendersShareASync(t *testing.T) {
 	const senders, each = 16, 50
 	var syncs atomic.Int64
-	held := make(chan struct{})
 	s, err := open(in(t.TempDir(), roomy), time.Now, func(path string) (file, error) {
 		f, err := createFile(path)
 		return &faulty{file: f, sync: func() error {
-			<-held
+			time.Sleep(time.Millisecond)
 			syncs.Add(1)
 			return nil
 		}}, err
@@ -152,7 +158,6 @@ func TestManySendersShareASync(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	close(held)
 	var all sync.WaitGroup
 	for i := range senders {
 		all.Go(func() {
@@ -167,8 +172,8 @@ func TestManySendersShareASync(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if n := syncs.Load(); n >= senders*each {
-		t.Errorf("%d syncs for %d appends", n, senders*each)
+	if n := syncs.Load(); n > 2*each+2 { // those who were served together come back together
+		t.Errorf("%d syncs for %d appends of %d senders", n, senders*each, senders)
 	}
 	got := strings.Join(closedSegments(t, s.options.Dir), "")
 	for i := range senders {
