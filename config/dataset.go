@@ -16,7 +16,7 @@ type Dataset struct {
 	// that ties two of them together ties them in the whole partition.
 	Subject []string `yaml:"subject"`
 	// Organisation is the column of the organisation that a record belongs to. Legal
-	// holds on an organisation, and windows of its own, go by it.
+	// holds on an organisation, its erasure, and windows of its own, go by it.
 	Organisation string `yaml:"organisation,omitempty"`
 	// Time is the column of the event's own time, UTC. It decides the partition.
 	Time string `yaml:"time"`

@@ -20,6 +20,7 @@ type Gate struct {
 	erasures   sinks.ErasureLedger
 	categories []string            // of the policy, and that of objections
 	columns    map[string][]string // the subject columns, by dataset
+	groups     map[string]string   // the organisation column, by dataset
 	objectable map[string]bool     // datasets that an objection stops
 
 	consentKeys, erasureKeys *SubjectKeys
@@ -47,14 +48,14 @@ type GateKeys struct{ Consents, Erasures sinks.LedgerKey }
 func NewGate(ctx context.Context, p *config.Policy, consents sinks.ConsentLedger, erasures sinks.ErasureLedger, keys GateKeys) (*Gate, error) {
 	g := &Gate{
 		consents: consents, erasures: erasures, categories: append(slices.Clip(p.ConsentCategories()), config.ObjectionCategory),
-		columns: map[string][]string{}, objectable: map[string]bool{},
+		columns: map[string][]string{}, groups: map[string]string{}, objectable: map[string]bool{},
 		consentKeys: NewSubjectKeys(keys.Consents), erasureKeys: NewSubjectKeys(keys.Erasures),
 		decided: newMemory(), erased: newMemory(), ctx: ctx,
 	}
 	g.latest = make([]decision, len(g.categories))
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
-		g.columns[d.Name], g.objectable[d.Name] = d.Subject, p.Objectable(d)
+		g.columns[d.Name], g.groups[d.Name], g.objectable[d.Name] = d.Subject, d.Organisation, p.Objectable(d)
 	}
 	return g, g.Learn(ctx)
 }
@@ -62,10 +63,8 @@ func NewGate(ctx context.Context, p *config.Policy, consents sinks.ConsentLedger
 // Admit implements sinks.Gate.
 func (g *Gate) Admit(c *sinks.Candidate) bool {
 	columns := g.columns[c.Dataset]
-	for i, column := range columns {
-		if !g.erased.empty() && len(c.Identifiers[i]) > 0 && g.isErased(g.erasureKeys.Of(column, c.Identifiers[i]), c.At) {
-			return false
-		}
+	if !g.erased.empty() && g.namesErased(c) {
+		return false
 	}
 	c.Objected = false
 	if g.decided.empty() && !says(c.Decisions) {
@@ -215,6 +214,16 @@ func (g *Gate) remember(d sinks.ConsentDecision, complete bool) {
 			g.decided.put(key, learned.pack())
 		}
 	}
+}
+
+// namesErased reports whether a record is one of an erased person or organisation.
+func (g *Gate) namesErased(c *sinks.Candidate) bool {
+	for i, column := range g.columns[c.Dataset] {
+		if len(c.Identifiers[i]) > 0 && g.isErased(g.erasureKeys.Of(column, c.Identifiers[i]), c.At) {
+			return true
+		}
+	}
+	return len(c.Organisation) > 0 && g.isErased(g.erasureKeys.Of(g.groups[c.Dataset], c.Organisation), c.At)
 }
 
 func (g *Gate) isErased(subject sinks.SubjectKey, at time.Time) bool {

@@ -51,13 +51,23 @@ const mostRounds = 20
 // id), and a stronger one if it is the only one beside a weaker.
 //
 // Persons are named by columns by which datasets tell people apart, or by other columns
-// that identify directly, such as an address, if only one person has it.
+// that identify directly, such as an address, if only one person has it. Organisations
+// are named by their columns; see IsOrganisation.
 func ResolvePeople(ctx context.Context, p *config.Policy, tables sinks.PeopleTables, persons []sinks.Person) ([]ResolvedPerson, error) {
 	r := &resolver{tables: tables, ranks: subjectRanks(p), ties: map[sinks.Identifier][]sinks.Identifier{}}
 	people := make([]*resolving, len(persons))
 	var others []sinks.Identifier
+	organisations := map[int]*resolving{}
 	for n, person := range persons {
 		people[n] = &resolving{id: person.ID, found: map[sinks.Identifier]int{}}
+		if IsOrganisation(p, person) {
+			o, err := resolveOrganisation(ctx, p, tables, person)
+			if err != nil {
+				return nil, err
+			}
+			organisations[n] = o
+			continue
+		}
 		for _, i := range person.Identifiers {
 			if _, subject := r.ranks[i.Column]; subject {
 				people[n].take(i, "named")
@@ -72,7 +82,7 @@ func ResolvePeople(ctx context.Context, p *config.Policy, tables sinks.PeopleTab
 	}
 	for n, person := range persons {
 		for _, i := range person.Identifiers {
-			if _, subject := r.ranks[i.Column]; subject {
+			if _, subject := r.ranks[i.Column]; subject || organisations[n] != nil {
 				continue
 			}
 			strongest := r.strongest(known[i])
@@ -86,6 +96,9 @@ func ResolvePeople(ctx context.Context, p *config.Policy, tables sinks.PeopleTab
 	}
 	for range mostRounds {
 		if more, err := r.round(ctx, people); err != nil || !more {
+			for n, o := range organisations {
+				people[n] = o
+			}
 			return resolved(people), err
 		}
 	}
@@ -107,9 +120,10 @@ func subjectRanks(p *config.Policy) map[string]int {
 
 // resolver follows ties.
 type resolver struct {
-	tables sinks.PeopleTables
-	ranks  map[string]int
-	ties   map[sinks.Identifier][]sinks.Identifier // of all that were asked for
+	tables        sinks.PeopleTables
+	organisations bool // their ties count, too
+	ranks         map[string]int
+	ties          map[sinks.Identifier][]sinks.Identifier // of all that were asked for
 }
 
 // resolving is a person whose identifiers are being found.
@@ -214,7 +228,7 @@ func (r *resolver) ask(ctx context.Context, people []*resolving) error {
 			}
 		}
 	}
-	ties, err := r.tables.Ties(ctx, unknown)
+	ties, err := r.tables.Ties(ctx, unknown, r.organisations)
 	if err != nil {
 		return err
 	}

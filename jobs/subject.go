@@ -125,7 +125,7 @@ func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, erro
 		case held[r.ID] > 0: // kept by right (C16)
 			continue
 		case items[r.ID] > 0:
-			s.Blocked = fmt.Sprintf("%d training items that show the person are to be deleted by 'lapse run purge'", items[r.ID])
+			s.Blocked = fmt.Sprintf("%d training items of theirs are to be deleted by 'lapse run purge'", items[r.ID])
 		}
 		steps = append(steps, s)
 	}

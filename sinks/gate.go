@@ -23,6 +23,9 @@ type Candidate struct {
 	// order and as the record has them, before any of them becomes a pseudonym. A
 	// text that the record does not have is empty.
 	Identifiers [][]byte
+	// Organisation is the text of the dataset's organisation column; empty if the record
+	// or the dataset has none.
+	Organisation []byte
 	// At is the record's event time, UTC, and not later than the time of reading.
 	At time.Time
 	// Decisions are those of the record itself, in the order of
@@ -39,7 +42,7 @@ type Candidate struct {
 // million times a file, so it may not wait for a store.
 type Gate interface {
 	// Admit reports whether the record may be held; if not, it is refused as one of
-	// an erased person and leaves nothing behind.
+	// an erased person or organisation and leaves nothing behind.
 	Admit(c *Candidate) bool
 	// Learn takes over what has been decided meanwhile. It is called before each group
 	// of records.

@@ -98,7 +98,8 @@ type Identifier struct {
 	Text   string `json:"text"`
 }
 
-// Person is whom a request is about.
+// Person is whom a request is about. An organisation that is to be erased is one, too,
+// with those who are known by it alone.
 type Person struct {
 	ID          ID // of the request
 	Identifiers []Identifier
@@ -176,8 +177,9 @@ type PersonRows struct {
 // they are gone again when a method returns. All methods may be repeated and run beside
 // themselves.
 type PeopleTables interface {
-	// Ties returns the ties of identifiers in all datasets.
-	Ties(ctx context.Context, of []Identifier) ([]Tie, error)
+	// Ties returns the ties of identifiers in all datasets, those to organisations if they
+	// are asked for.
+	Ties(ctx context.Context, of []Identifier, organisations bool) ([]Tie, error)
 	// Resolve returns the subjects' identifiers that stand beside others, such as an
 	// address, for each of those.
 	Resolve(ctx context.Context, of []Identifier) (map[Identifier][]Identifier, error)

@@ -169,7 +169,7 @@ func (i *installation) personAsked(id sinks.ID, asked *web.Asked, now time.Time)
 	if asked.Received.After(now) {
 		return fault("received: the time lies ahead")
 	}
-	known := identifyingColumns(i.policy)
+	known := namingColumns(i.policy, asked.Right)
 	for _, column := range slices.Sorted(maps.Keys(asked.Subject)) {
 		if !slices.Contains(known, column) || asked.Subject[column] == "" {
 			return fault("subject: name the person by one or more of %s", strings.Join(known, ", "))
@@ -178,6 +178,9 @@ func (i *installation) personAsked(id sinks.ID, asked *web.Asked, now time.Time)
 	}
 	if len(p.Identifiers) == 0 {
 		return fault("subject: name the person by one or more of %s", strings.Join(known, ", "))
+	}
+	if namesBoth(i.policy, p) {
+		return fault("subject: an organisation is named alone, and so is a person")
 	}
 	if rectifies := asked.Right == sinks.RightRectification; rectifies != (len(asked.Set) > 0) {
 		return fault("set: goes with rectification, and names the right values by column")

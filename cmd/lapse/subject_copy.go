@@ -88,7 +88,7 @@ func (a *app) handle(ctx context.Context, right sinks.Right, f requestFlags, ter
 	if err := checkCategories(i.policy, (&sinks.Person{Terms: terms}).TermsOf(sinks.TermCategory)); err != nil {
 		return usageError{fmt.Errorf("--category: %w", err)}
 	}
-	named, err := f.people(a.in, i.policy)
+	named, err := f.people(a.in, i.policy, right)
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ import (
 func (a *app) subjectEraseCommand() *cobra.Command {
 	var f requestFlags
 	var later bool
+	var organisations []string
 	c := &cobra.Command{
 		Use:   "erase --subject COLUMN=VALUE",
 		Short: "Erase people: what is held of them goes, and nothing of theirs comes back",
@@ -28,15 +29,21 @@ unreadable records that name the person, and training items through the register
 late or is read again; what the person sends after signing up anew is kept.
 
 What is under a legal hold stays, and the request stays open: the run of 'lapse run
-subject' after the hold's end goes on by itself. Anonymised tables stay as they are.`,
+subject' after the hold's end goes on by itself. Anonymised tables stay as they are.
+
+With --organisation what is held of an organisation goes: records that name it, in every
+dataset, training items that it uploaded, and everything of the people who are known by it
+and by no other. Who is tied to others, too, loses only the records that name it.`,
 		Example: `  lapse subject erase --subject user_id=u-17 --dry-run
   lapse subject erase --subject email=ann@example.org --received 2026-03-02 --yes
   lapse subject erase --subjects-file - --yes --output json < people.txt
+  lapse subject erase --organisation acme --dry-run
   lapse subject erase --subject user_id=u-17 --identity-pending`,
 		Args: exactly(0),
-		RunE: func(c *cobra.Command, _ []string) error { return a.erasePeople(c.Context(), f, later) },
+		RunE: func(c *cobra.Command, _ []string) error { return a.erasePeople(c.Context(), f, organisations, later) },
 	}
 	f.register(c)
+	c.Flags().StringArrayVar(&organisations, "organisation", nil, "an organisation, as the records have it; can be repeated, and stand in the file as COLUMN=VALUE")
 	c.Flags().BoolVar(&f.yes, "yes", false, "do it without asking")
 	c.Flags().BoolVar(&later, "later", false, "accept the requests, and leave carrying them out to 'lapse run subject'")
 	return c
@@ -49,7 +56,7 @@ type erased struct {
 	Requests []shownRequest `json:"requests"`
 }
 
-func (a *app) erasePeople(ctx context.Context, f requestFlags, later bool) error {
+func (a *app) erasePeople(ctx context.Context, f requestFlags, organisations []string, later bool) error {
 	i, err := a.open(ctx)
 	if err != nil {
 		return err
@@ -60,7 +67,7 @@ func (a *app) erasePeople(ctx context.Context, f requestFlags, later bool) error
 	if err != nil {
 		return err
 	}
-	named, err := f.people(a.in, i.policy)
+	named, err := a.namedForErasure(i.policy, f, organisations)
 	if err != nil {
 		return err
 	}
@@ -78,7 +85,7 @@ func (a *app) erasePeople(ctx context.Context, f requestFlags, later bool) error
 		return nil
 	}
 	if !f.yes && !f.pending {
-		if err := a.confirm(f, fmt.Sprintf("erase %d people?", len(people))); err != nil {
+		if err := a.confirm(f, eraseQuestion(i.policy, named)); err != nil {
 			return err
 		}
 	}

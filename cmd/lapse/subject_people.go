@@ -24,9 +24,9 @@ func (f *peopleFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.file, "subjects-file", "", "file with a person on each line, identifiers apart by tabs, or - for the standard input: what stands in no process list")
 }
 
-// people reads who is named, each under a new id.
-func (f *peopleFlags) people(in io.Reader, p *config.Policy) (people []sinks.Person, err error) {
-	known := identifyingColumns(p)
+// people reads who is named in a request for a right, each under a new id.
+func (f *peopleFlags) people(in io.Reader, p *config.Policy, right sinks.Right) (people []sinks.Person, err error) {
+	known := namingColumns(p, right)
 	add := func(where string, texts []string) error {
 		person := sinks.Person{ID: sinks.NewID()}
 		for _, text := range texts { // errors do not quote it: it names a person
@@ -40,6 +40,9 @@ func (f *peopleFlags) people(in io.Reader, p *config.Policy) (people []sinks.Per
 			if i := (sinks.Identifier{Column: column, Text: value}); !slices.Contains(person.Identifiers, i) {
 				person.Identifiers = append(person.Identifiers, i)
 			}
+		}
+		if namesBoth(p, person) {
+			return usageError{fmt.Errorf("%s: an organisation is named alone, and so is a person", where)}
 		}
 		people = append(people, person)
 		return nil
@@ -62,6 +65,23 @@ func (f *peopleFlags) people(in io.Reader, p *config.Policy) (people []sinks.Per
 		return nil, usageError{errors.New("name somebody with --subject or --subjects-file")}
 	}
 	return people, nil
+}
+
+// namingColumns returns the columns by which people can be named in a request for a right.
+// Only an erasure can be of an organisation, too.
+func namingColumns(p *config.Policy, right sinks.Right) []string {
+	columns := identifyingColumns(p)
+	if right == sinks.RightErasure {
+		columns = append(columns, p.OrganisationColumns()...)
+	}
+	return columns
+}
+
+// namesBoth reports whether somebody is named by an organisation and by something else.
+func namesBoth(p *config.Policy, person sinks.Person) bool {
+	return len(person.Identifiers) > 1 && slices.ContainsFunc(person.Identifiers, func(i sinks.Identifier) bool {
+		return slices.Contains(p.OrganisationColumns(), i.Column)
+	})
 }
 
 // identifyingColumns returns the columns by which people are told apart, and then all
@@ -141,16 +161,23 @@ func (i *installation) find(ctx context.Context, named []sinks.Person, asOf time
 // peopleShown is of how many people the identifiers are shown one by one.
 const peopleShown = 20
 
+// identifiersShown is how many identifiers of one of them are; organisations have many.
+const identifiersShown = 100
+
 // printFound shows who was found, and what there is of them.
 func (a *app) printFound(f *foundPeople) {
 	var rows [][]any
-	left := 0
+	left, more := 0, 0
 	for n, p := range f.People {
 		if n >= peopleShown {
 			left++
 			continue
 		}
-		for _, i := range p.Identifiers {
+		for m, i := range p.Identifiers {
+			if m == identifiersShown {
+				more += len(p.Identifiers) - m
+				break
+			}
 			how := i.How
 			if i.Shared {
 				how += "; others have it, too: left out"
@@ -159,6 +186,9 @@ func (a *app) printFound(f *foundPeople) {
 		}
 	}
 	a.printTable([]string{"person", "column", "identifier", "found"}, rows)
+	if more > 0 {
+		a.say("and %d more identifiers of theirs; --output json lists them", more)
+	}
 	if left > 0 {
 		a.say("and %d more people", left)
 	}

@@ -145,14 +145,22 @@ func needsOf(p *config.Policy, purposes []string) (need consents) {
 func (a *admission) describe(d *Decoder, t *table, at time.Time) *sinks.Candidate {
 	a.identifiers, a.identifierText = a.identifiers[:0], a.identifierText[:0]
 	for _, c := range t.subject {
-		from := len(a.identifierText)
-		if f := t.columns[c].value(d); f.kind != absent {
-			a.identifierText = append(a.identifierText, d.fields.text(f)...)
-		}
-		a.identifiers = append(a.identifiers, a.identifierText[from:len(a.identifierText):len(a.identifierText)])
+		a.identifiers = append(a.identifiers, a.textOf(d, &t.columns[c]))
 	}
 	a.candidate = sinks.Candidate{Dataset: t.block.Dataset, Identifiers: a.identifiers, At: at, Decisions: a.decisions}
+	if t.group >= 0 {
+		a.candidate.Organisation = a.textOf(d, &t.columns[t.group])
+	}
 	return &a.candidate
+}
+
+// textOf returns a column's text as the record has it, valid until the next record.
+func (a *admission) textOf(d *Decoder, c *column) []byte {
+	from := len(a.identifierText)
+	if f := c.value(d); f.kind != absent {
+		a.identifierText = append(a.identifierText, d.fields.text(f)...)
+	}
+	return a.identifierText[from:len(a.identifierText):len(a.identifierText)]
 }
 
 // tooYoung reports whether the record tells an age below the limit, at the time of

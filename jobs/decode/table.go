@@ -52,8 +52,11 @@ func (d *Decoder) newTable(p *config.Policy, of *config.Dataset, slot func(field
 		if slices.Contains(of.Subject, c.Name) {
 			t.subject = append(t.subject, i)
 		}
-		if c.Name == of.Organisation && c.Derive == config.DeriveNone {
+		if c.Name == of.Organisation {
 			t.group = i
+			if c.Derive != config.DeriveNone { // what is stored is not by what windows name it
+				t.first.Of = nil
+			}
 		}
 		t.columns = append(t.columns, compiled)
 		t.block.Columns = append(t.block.Columns, to)

@@ -32,6 +32,7 @@ type search struct {
 	PeopleTable, RowTable string
 	Database, Name, Time  string
 	Columns               []string // that hold identifiers
+	Organisations         []string // columns that hold organisations, of all datasets
 	Words                 bool     // they may stand anywhere in raw records
 	Partitioned           bool     // the search is for some partitions only
 	Held                  *heldRows
@@ -55,8 +56,11 @@ func (s *Store) newSearch(ctx context.Context, dataset string, people sinks.Peop
 	x.parameters["partitions"] = arrayOf(partitionIDs(partitions))
 	if t.dataset != nil {
 		x.Columns = t.dataset.Subject
+		if people.Erased != nil || namesOrganisation(people.Persons, t.dataset.Organisation) {
+			x.Columns = t.dataset.ErasedBy()
+		}
 	} else {
-		x.Words, x.Columns = true, s.subjectColumns()
+		x.Words, x.Columns = true, s.erasedBy()
 	}
 	if any, err := s.holdsInForce(ctx, dataset, asOf); err != nil {
 		return nil, err
@@ -162,11 +166,19 @@ func parsePartitionID(id string) (p sinks.Partition, err error) {
 	return sinks.Partition{Day: sinks.DayOf(t), Batch: uint32(n)}, nil
 }
 
-// subjectColumns returns the columns by which the policy tells people apart.
-func (s *Store) subjectColumns() []string {
+// namesOrganisation reports whether any of the persons is an organisation that stands in
+// a column.
+func namesOrganisation(persons []sinks.Person, column string) bool {
+	return slices.ContainsFunc(persons, func(p sinks.Person) bool {
+		return slices.ContainsFunc(p.Identifiers, func(i sinks.Identifier) bool { return i.Column == column })
+	})
+}
+
+// erasedBy returns the columns by which erasures find records, of all datasets.
+func (s *Store) erasedBy() []string {
 	columns := map[string]bool{}
 	for i := range s.policy.Datasets {
-		for _, c := range s.policy.Datasets[i].Subject {
+		for _, c := range s.policy.Datasets[i].ErasedBy() {
 			columns[c] = true
 		}
 	}
@@ -260,12 +272,16 @@ type pair struct{ Database, Name, Stronger, Weaker string }
 const mostTies = 1_000_000
 
 // Ties implements sinks.PeopleTables.
-func (s *Store) Ties(ctx context.Context, of []sinks.Identifier) (ties []sinks.Tie, err error) {
+func (s *Store) Ties(ctx context.Context, of []sinks.Identifier, organisations bool) (ties []sinks.Tie, err error) {
 	var pairs []pair
 	for i := range s.policy.Datasets {
 		d := &s.policy.Datasets[i]
-		for n, stronger := range d.Subject {
-			for _, weaker := range d.Subject[n+1:] {
+		columns := d.Subject
+		if organisations && d.Organisation != "" && !slices.Contains(columns, d.Organisation) {
+			columns = append([]string{d.Organisation}, columns...)
+		}
+		for n, stronger := range columns {
+			for _, weaker := range columns[n+1:] {
 				pairs = append(pairs, pair{s.db.Telemetry, d.Name, stronger, weaker})
 			}
 		}
@@ -355,7 +371,7 @@ func (s *Store) withPeople(ctx context.Context, people []sinks.Person, do func(*
 	if len(people) == 0 {
 		return nil
 	}
-	x := &search{Control: s.db.Control, PeopleTable: stagePrefix + sinks.NewID().String() + "_people", store: s}
+	x := &search{Control: s.db.Control, PeopleTable: stagePrefix + sinks.NewID().String() + "_people", Organisations: s.policy.OrganisationColumns(), store: s}
 	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), x.PeopleTable)) }()
 	if err := s.exec(ctx, "create_people", x, nil); err != nil {
 		return err
