@@ -18,9 +18,11 @@ type RequestRule struct {
 	// Backups is for how long backups of the stores are kept: what was erased is gone
 	// from them when it has passed. If it is left out nothing is said about them.
 	Backups Period `yaml:"backups,omitempty"`
-	// Erasures is how long after the last erasure the key of the erasure ledger is kept.
-	// Then it is destroyed, and nobody in the ledger is recognised any more. If it is left
-	// out the key is kept. It should outlast the backups.
+	// Erasures is how long the keys of the erasure ledger are kept after the end of the
+	// year in which people were erased under them; after the end of the month, if it is
+	// shorter than a year. Then they are destroyed, and who was erased in that time is not
+	// recognised any more. If it is left out the keys are kept. It should outlast the
+	// backups.
 	Erasures Period `yaml:"erasures,omitempty"`
 }
 

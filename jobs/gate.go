@@ -23,14 +23,18 @@ type Gate struct {
 	groups     map[string]string   // the organisation column, by dataset
 	objectable map[string]bool     // datasets that an objection stops
 
-	consentKeys, erasureKeys *SubjectKeys
-	decided                  *memory // by subject and category: when, and what
-	erased                   *memory // by subject: until when
-	said                     []sinks.ConsentDecision
-	latest                   []decision // of the record in hand, by category
-	err                      error      // of a ledger that was asked about somebody
-	ctx                      context.Context
-	learned                  time.Time // when it was last asked what people have consented to
+	consentKeys *SubjectKeys
+	keys        ErasureKeys
+	erasureKeys []*SubjectKeys   // one for each period
+	verdicts    map[string]int64 // until when somebody was erased, by column and identifier: a few people are most of the traffic
+	decided     *memory          // by subject and category: when, and what
+	erased      *memory          // by subject: until when
+	said        []sinks.ConsentDecision
+	latest      []decision // of the record in hand, by category
+	text        []byte     // of the identifier in hand
+	err         error      // of a ledger that was asked about somebody
+	ctx         context.Context
+	learned     time.Time // when it was last asked what people have consented to
 }
 
 // learnEvery is how soon a decision about consent that is made elsewhere holds for
@@ -41,7 +45,10 @@ const learnEvery = time.Second
 var _ sinks.Gate = (*Gate)(nil)
 
 // GateKeys are the secrets of the ledgers.
-type GateKeys struct{ Consents, Erasures sinks.LedgerKey }
+type GateKeys struct {
+	Consents sinks.LedgerKey
+	Erasures ErasureKeys
+}
 
 // NewGate returns a gate that has learned what the ledgers hold. It asks them in ctx,
 // and lives no longer.
@@ -49,7 +56,7 @@ func NewGate(ctx context.Context, p *config.Policy, consents sinks.ConsentLedger
 	g := &Gate{
 		consents: consents, erasures: erasures, categories: append(slices.Clip(p.ConsentCategories()), config.ObjectionCategory),
 		columns: map[string][]string{}, groups: map[string]string{}, objectable: map[string]bool{},
-		consentKeys: NewSubjectKeys(keys.Consents), erasureKeys: NewSubjectKeys(keys.Erasures),
+		consentKeys: NewSubjectKeys(keys.Consents), keys: keys.Erasures, verdicts: map[string]int64{},
 		decided: newMemory(), erased: newMemory(), ctx: ctx,
 	}
 	g.latest = make([]decision, len(g.categories))
@@ -219,27 +226,49 @@ func (g *Gate) remember(d sinks.ConsentDecision, complete bool) {
 // namesErased reports whether a record is one of an erased person or organisation.
 func (g *Gate) namesErased(c *sinks.Candidate) bool {
 	for i, column := range g.columns[c.Dataset] {
-		if len(c.Identifiers[i]) > 0 && g.isErased(g.erasureKeys.Of(column, c.Identifiers[i]), c.At) {
+		if len(c.Identifiers[i]) > 0 && g.isErased(column, c.Identifiers[i], c.At) {
 			return true
 		}
 	}
-	return len(c.Organisation) > 0 && g.isErased(g.erasureKeys.Of(g.groups[c.Dataset], c.Organisation), c.At)
+	return len(c.Organisation) > 0 && g.isErased(g.groups[c.Dataset], c.Organisation, c.At)
 }
 
-func (g *Gate) isErased(subject sinks.SubjectKey, at time.Time) bool {
+func (g *Gate) isErased(column string, identifier []byte, at time.Time) bool {
+	g.text = append(append(append(g.text[:0], column...), 0), identifier...)
+	until, known := g.verdicts[string(g.text)]
+	if !known {
+		until = nothing
+		for _, keys := range g.erasureKeys {
+			until = max(until, g.erasedUntil(keys.hash(g.text)))
+		}
+		if len(g.text) <= longestSubject {
+			if len(g.verdicts) >= knownSubjects {
+				clear(g.verdicts)
+			}
+			g.verdicts[string(g.text)] = until
+		}
+	}
+	return until != nothing && at.UnixMilli() <= until
+}
+
+// erasedUntil returns until when somebody was erased, or nothing.
+func (g *Gate) erasedUntil(subject sinks.SubjectKey) int64 {
 	key := memoryKey(subject, 0)
 	until, ok := g.erased.get(key)
-	if !ok && !g.erased.complete {
-		until = nothing
-		found, err := g.erasures.ErasuresOf(g.ctx, []sinks.SubjectKey{subject})
-		g.fail(err)
-		for _, e := range found {
-			until = max(until, e.Until.UnixMilli())
-		}
-		g.erased.put(key, until)
-		ok = true
+	switch {
+	case ok:
+		return until
+	case g.erased.complete:
+		return nothing
 	}
-	return ok && until != nothing && at.UnixMilli() <= until
+	until = nothing
+	found, err := g.erasures.ErasuresOf(g.ctx, []sinks.SubjectKey{subject})
+	g.fail(err)
+	for _, e := range found {
+		until = max(until, e.Until.UnixMilli())
+	}
+	g.erased.put(key, until)
+	return until
 }
 
 func (g *Gate) fail(err error) {
@@ -263,13 +292,19 @@ func (g *Gate) record(ctx context.Context) error {
 
 // Learn implements sinks.Gate.
 func (g *Gate) Learn(ctx context.Context) error {
+	more := false // that was not known
 	err := g.erasures.Erasures(ctx, g.erased.since(), func(e sinks.Erasure) {
 		key := memoryKey(e.Subject, 0)
-		if until, ok := g.erased.get(key); ok || g.erased.complete { // else it is asked for when it is needed
+		until, ok := g.erased.get(key)
+		more = more || !ok || until < e.Until.UnixMilli()
+		if ok || g.erased.complete { // else it is asked for when it is needed
 			g.erased.put(key, max(until, e.Until.UnixMilli()))
 		}
 		g.erased.recorded(e.RecordedAt)
 	})
+	if err == nil && more {
+		err = g.learnKeys()
+	}
 	if err != nil || time.Since(g.learned) < learnEvery {
 		return err
 	}
@@ -278,4 +313,19 @@ func (g *Gate) Learn(ctx context.Context) error {
 		g.remember(d, g.decided.complete)
 		g.decided.recorded(d.RecordedAt)
 	})
+}
+
+// learnKeys takes over the keys under which people were erased. They are older than what
+// was entered under them.
+func (g *Gate) learnKeys() error {
+	secrets, err := g.keys.All()
+	if err != nil {
+		return err
+	}
+	g.erasureKeys = g.erasureKeys[:0]
+	for _, secret := range secrets {
+		g.erasureKeys = append(g.erasureKeys, NewSubjectKeys(secret))
+	}
+	clear(g.verdicts)
+	return nil
 }

@@ -73,7 +73,7 @@ func (s *site) gated(remember int, name string, lines ...string) map[sinks.Count
 
 func (s *site) gate(remember int) *jobs.Gate {
 	s.Helper()
-	gate, err := jobs.NewGate(s.Context(), s.policy, s.store, s.store, jobs.GateKeys{Consents: sinks.LedgerKey{1}, Erasures: sinks.LedgerKey{2}})
+	gate, err := jobs.NewGate(s.Context(), s.policy, s.store, s.store, jobs.GateKeys{Consents: sinks.LedgerKey{1}, Erasures: s.erasureKeys()})
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -92,7 +92,11 @@ func (s *site) decided(column, text, category string, granted bool, at time.Time
 
 func (s *site) erased(column, text string, until time.Time) {
 	s.Helper()
-	subject := jobs.NewSubjectKeys(sinks.LedgerKey{2}).Of(column, []byte(text))
+	key, err := s.erasureKeys().At(until)
+	if err != nil {
+		s.Fatal(err)
+	}
+	subject := jobs.NewSubjectKeys(key).Of(column, []byte(text))
 	if err := s.store.RecordErasures(s.Context(), []sinks.Erasure{{Subject: subject, Until: until, Request: sinks.NewID()}}); err != nil {
 		s.Fatal(err)
 	}

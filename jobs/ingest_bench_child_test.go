@@ -101,10 +101,12 @@ func ingestOnce(b *testing.B, task childTask) (*childResult, error) {
 	runner := &jobs.Runner{Policy: o.Policy, Log: log, Locks: locks, History: s, Actor: sinks.ActorOperator, Program: "bench"}
 	job := &jobs.Ingest{Policy: o.Policy, Inputs: bucket.NewFiles(task.File), Intake: s, Ledger: s, Locks: locks}
 	if o.Policy.Consent != nil {
-		if job.Keys, err = keyring.Open(filepath.Join(task.Dir, "keys")); err != nil {
+		keys, err := keyring.Open(filepath.Join(task.Dir, "keys"))
+		if err != nil {
 			return nil, err
 		}
-		if job.Gate, err = jobs.NewGate(b.Context(), o.Policy, s, s, jobs.GateKeys{Consents: sinks.LedgerKey{1}, Erasures: sinks.LedgerKey{2}}); err != nil {
+		job.Keys = keys
+		if job.Gate, err = jobs.NewGate(b.Context(), o.Policy, s, s, jobs.GateKeys{Consents: sinks.LedgerKey{1}, Erasures: jobs.ErasureKeys{Policy: o.Policy, Keyring: keys}}); err != nil {
 			return nil, err
 		}
 	}

@@ -1,6 +1,8 @@
 package jobs
 
 import (
+	"errors"
+
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs/decode"
 	"github.com/facesoft/lapse/sinks"
@@ -30,6 +32,9 @@ func NewPseudonyms(p *config.Policy, keyring sinks.Keyring) (*Pseudonyms, error)
 	periods, err := keyring.Periods()
 	for _, period := range periods {
 		key, failed := keyring.Key(period)
+		if errors.Is(failed, sinks.ErrDestroyed) {
+			continue
+		}
 		if failed != nil {
 			return nil, failed
 		}

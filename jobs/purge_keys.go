@@ -91,41 +91,10 @@ func (j *Purge) heldUnder(ctx context.Context, p sinks.KeyPeriod) (rows uint64, 
 	return rows, nil
 }
 
-// destroyKey destroys the keys of the periods that begin on the step's day and are
-// due.
+// destroyKey destroys the keys of a step.
 func (j *Purge) destroyKey(in Session, s Step) Outcome {
 	if j.Keys == nil {
 		return failed(s, fmt.Errorf("%w: there is no keyring", sinks.ErrUnavailable))
 	}
-	destroyed := uint64(0)
-	periods, err := j.Keys.Periods()
-	for _, p := range periods {
-		if p.First != s.Partition.Day || j.keyDue(p).After(in.AsOf) {
-			continue
-		}
-		if err = j.Keys.Destroy(p); err != nil {
-			break
-		}
-		destroyed++
-	}
-	if err != nil {
-		return failed(s, err)
-	}
-	sinks.Failpoint("purge.key_destroyed")
-	left, err := j.Keys.Periods()
-	if err != nil {
-		return failed(s, err)
-	}
-	for _, p := range left {
-		if p.First == s.Partition.Day && !j.keyDue(p).After(in.AsOf) {
-			return failed(s, fmt.Errorf("%w: the key is still there", sinks.ErrVerification))
-		}
-	}
-	o := Outcome{Step: s, Result: sinks.ResultDone, Counts: map[sinks.Count]uint64{sinks.CountObjects: destroyed}}
-	if destroyed == 0 {
-		o.Result = sinks.ResultUnchanged
-	}
-	o.reached(sinks.StageRemoved)
-	o.reached(sinks.StageGone)
-	return o
+	return destroyKeys(j.Keys, j.keyDue, in, s)
 }

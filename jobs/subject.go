@@ -26,15 +26,12 @@ type Subject struct {
 	Tables   sinks.PeopleTables
 	Training sinks.TrainingErasure
 	Ledger   sinks.ErasureLedger
-	Keys     *SubjectKeys // of the erasure ledger
+	Keys     ErasureKeys
 	Locks    sinks.Locker
 	// Exports are the copies that were made for people. It may be nil.
 	Exports sinks.Exports
 	// Answers carries out the rights other than erasure.
 	Answers Answers
-	// LedgerKeys holds the key of the erasure ledger, which is destroyed when the policy
-	// says. It may be nil.
-	LedgerKeys sinks.LedgerKeys
 	// Requests restricts what is planned to answers of these requests, where there are
 	// any.
 	Requests []sinks.ID
@@ -83,7 +80,11 @@ func (j *Subject) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 		return nil, err
 	}
 	erasures, err := j.planErasures(ctx, now)
-	return append(append(exports, answers...), erasures...), err
+	if err != nil {
+		return nil, err
+	}
+	keys, err := j.planLedgerKeys(ctx, now)
+	return slices.Concat(exports, answers, erasures, keys), err
 }
 
 func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, error) {
@@ -103,7 +104,7 @@ func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, erro
 		return nil, err
 	}
 	if len(executing) == 0 {
-		return j.planLedgerKey(ctx, now)
+		return nil, nil
 	}
 	people, err := j.people(ctx, executing)
 	if err != nil {
@@ -178,7 +179,7 @@ func heldRowsOf(persons []sinks.PersonRows) map[sinks.ID]uint64 {
 }
 
 // people returns whom requests are about, each up to the last event that was entered in
-// the ledger.
+// the ledger; where that is not known any more, up to when they were entered.
 func (j *Subject) people(ctx context.Context, requests []sinks.Request) ([]sinks.Person, error) {
 	ids := make([]sinks.ID, len(requests))
 	for i, r := range requests {
@@ -188,36 +189,47 @@ func (j *Subject) people(ctx context.Context, requests []sinks.Request) ([]sinks
 	if err != nil {
 		return nil, err
 	}
+	for i := range people {
+		if r := slices.IndexFunc(requests, func(r sinks.Request) bool { return r.ID == people[i].ID }); r >= 0 {
+			people[i].Until = requests[r].Since()
+		}
+	}
+	secrets, err := j.Keys.All()
+	if err != nil {
+		return nil, err
+	}
+	for _, secret := range secrets {
+		if err := j.lastOf(ctx, NewSubjectKeys(secret), people); err != nil {
+			return nil, err
+		}
+	}
+	return people, nil
+}
+
+// lastOf puts off until when people's events count to what was entered under a key.
+func (j *Subject) lastOf(ctx context.Context, of *SubjectKeys, people []sinks.Person) error {
 	var keys []sinks.SubjectKey
 	for _, p := range people {
-		keys = append(keys, j.keysOf(p)...)
+		keys = append(keys, of.all(p)...)
 	}
 	until := map[sinks.SubjectKey]time.Time{}
 	for some := range slices.Chunk(keys, 1000) {
 		entered, err := j.Ledger.ErasuresOf(ctx, some)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		for _, e := range entered {
 			until[e.Subject] = e.Until
 		}
 	}
 	for i := range people {
-		for _, key := range j.keysOf(people[i]) {
+		for _, key := range of.all(people[i]) {
 			if t := until[key]; t.After(people[i].Until) {
 				people[i].Until = t
 			}
 		}
 	}
-	return people, nil
-}
-
-func (j *Subject) keysOf(p sinks.Person) []sinks.SubjectKey {
-	keys := make([]sinks.SubjectKey, len(p.Identifiers))
-	for i, id := range p.Identifiers {
-		keys[i] = j.Keys.Of(id.Column, []byte(id.Text))
-	}
-	return keys
+	return nil
 }
 
 // Execute implements Job.
@@ -243,7 +255,11 @@ func (j *Subject) Execute(ctx context.Context, in Session, steps []Step) []Outco
 	case sinks.ActionDeleteExport:
 		return j.deleteExports(steps)
 	case sinks.ActionDestroyKey:
-		return []Outcome{j.destroyLedgerKey(ctx, in, steps[0])}
+		outcomes := make([]Outcome, len(steps))
+		for i, s := range steps {
+			outcomes[i] = destroyKeys(j.Keys.Keyring, j.Keys.due, in, s)
+		}
+		return outcomes
 	}
 	return failAll(steps, fmt.Errorf("a run for data subjects does not do %q", steps[0].Action))
 }
@@ -291,13 +307,24 @@ func (j *Subject) enter(ctx context.Context, in Session, steps []Step) []Outcome
 			until[n.Person] = n.Last
 		}
 	}
+	at := in.AsOf
+	for _, r := range accepted {
+		if r.Since().After(at) { // a run as of an earlier time
+			at = r.Since()
+		}
+	}
+	secret, err := j.Keys.At(at)
+	if err != nil {
+		return failAll(steps, err)
+	}
+	keys := NewSubjectKeys(secret)
 	var erasures []sinks.Erasure
 	for _, p := range people {
 		last := in.AsOf
 		if until[p.ID].After(last) {
 			last = until[p.ID]
 		}
-		for _, key := range j.keysOf(p) {
+		for _, key := range keys.all(p) {
 			erasures = append(erasures, sinks.Erasure{Subject: key, Until: last, Request: p.ID})
 		}
 	}

@@ -28,16 +28,22 @@ func NewSubjectKeys(secret sinks.LedgerKey) *SubjectKeys {
 	return &SubjectKeys{mac: hmac.New(sha256.New, secret[:]), known: map[string]sinks.SubjectKey{}}
 }
 
+// all returns the keys of a person's identifiers.
+func (k *SubjectKeys) all(p sinks.Person) []sinks.SubjectKey {
+	keys := make([]sinks.SubjectKey, len(p.Identifiers))
+	for i, id := range p.Identifiers {
+		keys[i] = k.Of(id.Column, []byte(id.Text))
+	}
+	return keys
+}
+
 // Of returns the key of an identifier, such as that in the column user_id.
 func (k *SubjectKeys) Of(column string, identifier []byte) sinks.SubjectKey {
 	k.text = append(append(append(k.text[:0], column...), 0), identifier...)
 	if key, ok := k.known[string(k.text)]; ok {
 		return key
 	}
-	k.mac.Reset()
-	k.mac.Write(k.text)
-	k.sum = k.mac.Sum(k.sum[:0])
-	key := sinks.SubjectKey(k.sum)
+	key := k.hash(k.text)
 	if len(k.text) <= longestSubject {
 		if len(k.known) >= knownSubjects {
 			clear(k.known)
@@ -45,4 +51,12 @@ func (k *SubjectKeys) Of(column string, identifier []byte) sinks.SubjectKey {
 		k.known[string(k.text)] = key
 	}
 	return key
+}
+
+// hash returns the key of a column's name, a zero byte and an identifier.
+func (k *SubjectKeys) hash(text []byte) sinks.SubjectKey {
+	k.mac.Reset()
+	k.mac.Write(text)
+	k.sum = k.mac.Sum(k.sum[:0])
+	return sinks.SubjectKey(k.sum)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -13,20 +14,28 @@ import (
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/keyring"
 )
 
-// erasureKey is the erasure ledger's key of a test; see site.gate.
-var erasureKey = sinks.LedgerKey{2}
+// erasureKeys are the keys of the site's erasure ledger.
+func (s *site) erasureKeys() jobs.ErasureKeys {
+	s.Helper()
+	f, err := keyring.Open(filepath.Join(s.dir, "erasure-keys"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return jobs.ErasureKeys{Policy: s.policy, Keyring: f}
+}
 
 func (w *worker) subjectJob() *jobs.Subject {
 	return &jobs.Subject{
 		Policy: w.site.policy, Register: w.store, Tables: w.store, Training: w.store, Ledger: w.store,
-		Keys: jobs.NewSubjectKeys(erasureKey), Locks: w.runner.Locks, By: "dpo",
+		Keys: w.site.erasureKeys(), Locks: w.runner.Locks, By: "dpo",
 	}
 }
 
 func (w *worker) sweepJob() *jobs.Sweep {
-	return &jobs.Sweep{Policy: w.site.policy, Tables: w.store, Key: erasureKey, Locks: w.runner.Locks}
+	return &jobs.Sweep{Policy: w.site.policy, Tables: w.store, Keys: w.site.erasureKeys(), Locks: w.runner.Locks}
 }
 
 func (w *worker) gatedIngest(paths ...string) *jobs.Ingest {

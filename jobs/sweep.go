@@ -15,7 +15,7 @@ import (
 type Sweep struct {
 	Policy *config.Policy
 	Tables sinks.PeopleTables
-	Key    sinks.LedgerKey
+	Keys   ErasureKeys
 	Locks  sinks.Locker
 }
 
@@ -32,7 +32,11 @@ func (*Sweep) Parallel() int { return 1 }
 
 // Plan implements Job.
 func (j *Sweep) Plan(ctx context.Context, now time.Time) ([]Step, error) {
-	rows, _, err := j.Tables.CountPeople(ctx, sinks.People{Erased: &j.Key}, now)
+	keys, err := j.Keys.All()
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	rows, _, err := j.Tables.CountPeople(ctx, sinks.People{Erased: keys}, now)
 	if err != nil {
 		return nil, err
 	}
@@ -48,5 +52,9 @@ func (j *Sweep) Execute(ctx context.Context, in Session, steps []Step) []Outcome
 	if steps[0].Action != sinks.ActionErasePeople {
 		return failAll(steps, fmt.Errorf("a sweep does not do %q", steps[0].Action))
 	}
-	return erasePeople(ctx, j.Locks, j.Tables, sinks.People{Erased: &j.Key}, in, steps)
+	keys, err := j.Keys.All()
+	if err != nil {
+		return failAll(steps, err)
+	}
+	return erasePeople(ctx, j.Locks, j.Tables, sinks.People{Erased: keys}, in, steps)
 }

@@ -19,6 +19,8 @@ var (
 	ErrRefused = errors.New("refused by the store")
 	// ErrInvalidInput: the input cannot be read as what it says it is.
 	ErrInvalidInput = errors.New("invalid input")
+	// ErrDestroyed: the key is being destroyed, or was when the machine stopped.
+	ErrDestroyed = errors.New("destroyed")
 	// ErrSourceMissing: the input of an interrupted step is gone.
 	ErrSourceMissing = errors.New("the input is gone")
 )

@@ -54,8 +54,8 @@ func (p KeyPeriod) Last() Day {
 
 func (p KeyPeriod) String() string { return fmt.Sprintf("%s-%s", p.First, p.Unit) }
 
-// Keyring holds the keys of pseudonyms. Several processes may use it at once; all
-// of them get the same key for a period.
+// Keyring holds keys by period: those of pseudonyms, or those of the erasure ledger.
+// Several processes may use it at once; all of them get the same key for a period.
 type Keyring interface {
 	// Key returns a period's key, which is made if there is none. It is durable when
 	// Key returns.
@@ -66,13 +66,10 @@ type Keyring interface {
 	Destroy(p KeyPeriod) error
 }
 
-// LedgerKeys holds the keys of the ledgers about people, and that of the tombstones.
+// LedgerKeys holds the keys that are not of a period: those of the ledgers about
+// consent and of the tombstones.
 type LedgerKeys interface {
 	// Secret returns the key of a ledger, which is made if there is none. It is durable
 	// when Secret returns.
 	Secret(ledger string) (LedgerKey, error)
-	// Made returns when the key of a ledger was made; zero if there is none.
-	Made(ledger string) (time.Time, error)
-	// DestroySecret deletes the key of a ledger. There need not be one.
-	DestroySecret(ledger string) error
 }

@@ -149,10 +149,10 @@ type RequestRegister interface {
 type Tie struct{ Stronger, Weaker Identifier }
 
 // People are those whose rows are looked for: persons by their identifiers or, if there
-// is a key, everybody in the erasure ledger, by the hashes that the key makes.
+// are keys, everybody in the erasure ledger, by the hashes that the keys make.
 type People struct {
 	Persons []Person
-	Erased  *LedgerKey
+	Erased  []LedgerKey
 }
 
 // PeopleRows counts rows of people in a partition.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
 	"github.com/facesoft/lapse/sinks/erasurefile"
+	"github.com/facesoft/lapse/sinks/keyring"
 )
 
 // runSubjectCommands are the jobs for data subjects.
@@ -45,19 +47,30 @@ func (i *installation) erasures() (jobs.KeptErasures, error) {
 	return jobs.KeptErasures{ErasureLedger: i.store, Copy: file}, err
 }
 
+// erasureKeys returns the keys of the erasure ledger, one a period. An earlier version had
+// one for all time: it becomes that of the period in hand.
+func (i *installation) erasureKeys() (keys jobs.ErasureKeys, err error) {
+	folder, err := keyring.Open(filepath.Join(i.settings.DataDir, "keys", "erasures"))
+	keys = jobs.ErasureKeys{Policy: i.policy, Keyring: folder}
+	if err != nil {
+		return keys, err
+	}
+	return keys, folder.Adopt(i.keys, "erasures", keys.Period(time.Now()))
+}
+
 // subject returns the job that carries out what accepted requests ask for.
 func (i *installation) subject() (*jobs.Subject, error) {
 	ledger, err := i.erasures()
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.subjectKeys(erasureLedger)
+	keys, err := i.erasureKeys()
 	if err != nil {
 		return nil, err
 	}
 	exports, err := i.exports()
 	return &jobs.Subject{
-		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""), Exports: exports, LedgerKeys: i.keys,
+		Policy: i.policy, Register: i.store, Tables: i.store, Training: i.store, Ledger: ledger, Keys: keys, Locks: i.locks, By: orUser(""), Exports: exports,
 		Answers: &answers{installation: i, made: map[sinks.ID]answered{}},
 	}, err
 }
@@ -77,8 +90,8 @@ func (i *installation) sweep(ctx context.Context, dryRun bool) (*jobs.Sweep, err
 			i.app.log.Warn("the erasure ledger had lost entries, as after restoring a backup; they are back", "entries", restored)
 		}
 	}
-	key, err := i.keys.Secret(erasureLedger)
-	return &jobs.Sweep{Policy: i.policy, Tables: i.store, Key: key, Locks: i.locks}, err
+	keys, err := i.erasureKeys()
+	return &jobs.Sweep{Policy: i.policy, Tables: i.store, Keys: keys, Locks: i.locks}, err
 }
 
 // carryOut runs the job for data subjects: one run enters what was accepted, and the

@@ -299,7 +299,7 @@ func (i *installation) gate(ctx context.Context) (*jobs.Gate, error) {
 	if keys.Consents, err = i.keys.Secret(consentLedger); err != nil {
 		return nil, err
 	}
-	if keys.Erasures, err = i.keys.Secret(erasureLedger); err != nil {
+	if keys.Erasures, err = i.erasureKeys(); err != nil {
 		return nil, err
 	}
 	erasures, err := i.erasures()
@@ -312,11 +312,8 @@ func (i *installation) gate(ctx context.Context) (*jobs.Gate, error) {
 	return jobs.NewGate(ctx, i.policy, i.store, erasures, keys)
 }
 
-// The ledgers' names in the keyring.
-const (
-	consentLedger = "consents"
-	erasureLedger = jobs.ErasureLedgerName
-)
+// consentLedger is the ledger's name in the keyring.
+const consentLedger = "consents"
 
 func (i *installation) anonymise() *jobs.Anonymise {
 	return &jobs.Anonymise{Policy: i.policy, Personal: i.store, Publish: i.store, Locks: i.locks}

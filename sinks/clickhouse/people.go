@@ -93,27 +93,32 @@ func (x *search) fillPeople(ctx context.Context, people sinks.People) error {
 		rows := personRows(people.Persons)
 		return x.store.insert(ctx, "insert_people", x, len(rows), func(i int) []any { return rows[i] })
 	}
-	pads, err := hashPads(*people.Erased)
+	pads, err := hashPads(people.Erased)
 	if err != nil {
 		return err
 	}
 	return x.store.exec(clickhouse.Context(ctx, clickhouse.WithExternalTable(pads)), "fill_erased_people", x, nil)
 }
 
-// hashPads returns the key of an HMAC as the two texts that RFC 2104 makes of it.
-func hashPads(key sinks.LedgerKey) (*ext.Table, error) {
-	inner, outer := make([]byte, sha256.BlockSize), make([]byte, sha256.BlockSize)
-	copy(inner, key[:])
-	copy(outer, key[:])
-	for i := range inner {
-		inner[i] ^= 0x36
-		outer[i] ^= 0x5c
-	}
+// hashPads returns keys of an HMAC, each as the two texts that RFC 2104 makes of it.
+func hashPads(keys []sinks.LedgerKey) (*ext.Table, error) {
 	pads, err := ext.NewTable("pads", ext.Column("inner_pad", "String"), ext.Column("outer_pad", "String"))
 	if err != nil {
 		return nil, err
 	}
-	return pads, pads.Append(string(inner), string(outer))
+	for _, key := range keys {
+		inner, outer := make([]byte, sha256.BlockSize), make([]byte, sha256.BlockSize)
+		copy(inner, key[:])
+		copy(outer, key[:])
+		for i := range inner {
+			inner[i] ^= 0x36
+			outer[i] ^= 0x5c
+		}
+		if err := pads.Append(string(inner), string(outer)); err != nil {
+			return nil, err
+		}
+	}
+	return pads, nil
 }
 
 // end removes what the search has made.

@@ -1,5 +1,5 @@
-// Package keyring keeps the keys of pseudonyms and of the ledgers about people in a
-// folder: one file a period, one file a ledger.
+// Package keyring keeps keys in a folder: those of pseudonyms, and of the erasure ledger,
+// one file a period, and those of other ledgers about people, one file a ledger.
 //
 // It promises that a key is durable before it is used for the first time, that all
 // processes on the folder use the same one, that only the folder's owner can read
@@ -17,7 +17,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"time"
 
 	"github.com/facesoft/lapse/sinks"
 )
@@ -58,20 +57,24 @@ func (f *Folder) Secret(ledger string) (sinks.LedgerKey, error) {
 	return sinks.LedgerKey(key), err
 }
 
-// Made implements sinks.LedgerKeys.
-func (f *Folder) Made(ledger string) (time.Time, error) {
-	info, err := os.Stat(f.path("ledger-" + ledger))
-	if errors.Is(err, fs.ErrNotExist) {
-		return time.Time{}, nil
+// Adopt makes the key of a ledger that of a period of another keyring. There need not be
+// one.
+func (f *Folder) Adopt(from *Folder, ledger string, p sinks.KeyPeriod) error {
+	old := from.path("ledger-" + ledger)
+	if _, err := os.Stat(old); errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read the key of %s: %w", ledger, err)
+	if err := os.Link(old, f.path(p.String())); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("adopt the key of %s: %w", ledger, err)
 	}
-	return info.ModTime().UTC(), nil
+	if err := f.sync(); err != nil {
+		return err
+	}
+	if err := os.Remove(old); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("adopt the key of %s: %w", ledger, err)
+	}
+	return from.sync()
 }
-
-// DestroySecret implements sinks.LedgerKeys.
-func (f *Folder) DestroySecret(ledger string) error { return f.destroy("ledger-" + ledger) }
 
 type key [32]byte
 
@@ -100,8 +103,11 @@ func (f *Folder) read(p string) (k key, err error) {
 	if err != nil {
 		return k, fmt.Errorf("read the key of %s: %w", p, err)
 	}
-	if len(raw) != len(k) || key(raw) == k {
-		return k, fmt.Errorf("read the key of %s: %s is damaged or was being destroyed; remove it, and what was made with it is not known again", p, path)
+	if len(raw) == len(k) && key(raw) == k {
+		return k, fmt.Errorf("read the key of %s: %w: remove %s, and what was made with it is not known again", p, sinks.ErrDestroyed, path)
+	}
+	if len(raw) != len(k) {
+		return k, fmt.Errorf("read the key of %s: %s is damaged; remove it, and what was made with it is not known again", p, path)
 	}
 	return key(raw), nil
 }

@@ -2,6 +2,7 @@ package keyring_test
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,8 +139,8 @@ func TestKeysThatOthersCanReadAreRefused(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, 32), 0o600); err != nil { // a crash while it was being destroyed
 		t.Fatal(err)
 	}
-	if _, err := f.Key(month(1)); err == nil {
-		t.Error("a key of zeros was used")
+	if _, err := f.Key(month(1)); !errors.Is(err, sinks.ErrDestroyed) {
+		t.Errorf("a key of zeros: %v", err)
 	}
 	if err := f.Destroy(month(1)); err != nil {
 		t.Error(err)
@@ -149,6 +150,33 @@ func TestKeysThatOthersCanReadAreRefused(t *testing.T) {
 	}
 	if _, err := keyring.Open(dir); err == nil || !strings.Contains(err.Error(), "chmod 700") {
 		t.Errorf("%v", err)
+	}
+}
+
+// The one key of an earlier version becomes that of a period, however often and by however
+// many it is tried.
+func TestKeyOfALedgerIsAdopted(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "keys")
+	from, to := open(t, dir), open(t, filepath.Join(dir, "erasures"))
+	old, err := from.Secret("erasures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			if err := to.Adopt(from, "erasures", month(1)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if sinks.LedgerKey(key(t, to, month(1))) != old {
+		t.Error("it is another key")
+	}
+	if _, err := os.Stat(filepath.Join(dir, "ledger-erasures.key")); !os.IsNotExist(err) {
+		t.Errorf("it is there twice: %v", err)
 	}
 }
 
