@@ -46,7 +46,7 @@ func FuzzDerivativeRule(f *testing.F) {
 	f.Add("{key}--", "a----")
 	f.Fuzz(func(t *testing.T, text, object string) {
 		rule, err := ParseDerivativeRule(text)
-		if err != nil {
+		if err != nil || len(object) > 256 { // the definition takes the square of the length
 			t.Skip()
 		}
 		items := rule.Items(object)

@@ -12,7 +12,7 @@ func TrainingRecords() *Dataset {
 	return &Dataset{
 		Name:        "training",
 		Description: "what is known about training items: registrations, purposes, models, consents",
-		Input:       Input{Format: TrainingNotes, Types: []string{"training_item", "training_purpose_opened", "training_purpose_completed", "training_model", "training_consent"}},
+		Input:       Input{Format: TrainingNotes, Types: []string{"training_item", "training_addition", "training_purpose_opened", "training_purpose_completed", "training_model", "training_consent"}},
 		Time:        "at",
 		OrderBy:     []string{"kind"},
 		Columns: []Column{
@@ -41,8 +41,8 @@ func TrainingRecords() *Dataset {
 }
 
 var trainingWords = map[string]string{
-	"at":           "when the item was uploaded, the purpose opened or completed, the model trained, the consent given or withdrawn (UTC)",
-	"kind":         "training_item, training_purpose_opened, training_purpose_completed, training_model or training_consent",
+	"at":           "when the item was uploaded or added to, the purpose opened or completed, the model trained, the consent given or withdrawn (UTC)",
+	"kind":         "training_item, training_addition, training_purpose_opened, training_purpose_completed, training_model or training_consent",
 	"item":         "random id of a registered item: what the audit log calls it",
 	"bucket":       "object store of the item, as the settings name it",
 	"object_key":   "key of the object",
@@ -53,7 +53,7 @@ var trainingWords = map[string]string{
 	"bytes":        "size of the object",
 	"sha256":       "digest of the object's content",
 	"purpose":      "the purpose that was opened or completed, for the object of the key if there is one, or that the model was trained for",
-	"purposes":     "purposes that the item serves, a JSON list",
+	"purposes":     "purposes that the item serves, or serves since the addition, a JSON list",
 	"derivatives":  "keys of what was made from it, a JSON list",
 	"consent":      "whether its storage was consented to at the upload",
 	"decision":     "granted, withdrawn, or erased: by a request that whatever comes later does not undo",

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/facesoft/lapse/sinks"
 	"github.com/facesoft/lapse/sinks/sinktest"
@@ -92,5 +93,47 @@ func TestRenamedAndReuploadedObjectsEndAsThePolicySays(t *testing.T) {
 	delete(want, "new-name")
 	if held := contents(t, g, name); !maps.Equal(held, want) {
 		t.Errorf("in the end the bucket holds %v, want %v", held, want)
+	}
+}
+
+// TestWhatWasMadeFromAnObjectGoesWhicheverNoteNamesIt has derivatives that the first
+// registration of an object names, a later one, and an addition; and a purpose that
+// was added.
+func TestWhatWasMadeFromAnObjectGoesWhicheverNoteNamesIt(t *testing.T) {
+	t.Parallel()
+	f := openFolder(t)
+	h := newHouse(t, map[string]sinks.Bucket{"training": f})
+	sinktest.Fill(t, f, "a", "a.first", "a.again", "a.added", "needed", "needed.added", "other")
+	again := item("a", complete, "a.again")
+	again.At = uploaded.Add(time.Hour)
+	addition := func(key, purpose string, derivatives ...string) note {
+		n := item(key, purpose, derivatives...)
+		n.Type, n.At, n.Consent, n.Bytes = "training_addition", uploaded.Add(2*time.Hour), false, 0
+		return n
+	}
+	h.register(t, item("a", complete, "a.first"), again, addition("a", complete, "a.added"),
+		item("needed", complete), addition("needed", incomplete, "needed.added"), addition("unknown", complete, "other"))
+	_, found := h.reconcile(t, asOf, false)
+	if want := []string{"unregistered other"}; !slices.Equal(found, want) {
+		t.Errorf("reconciliation found %q, want %q", found, want)
+	}
+	_, outcomes, err := h.run(t)
+	if err != nil || len(outcomes) != 1 {
+		t.Fatalf("%d items were purged: %v", len(outcomes), err)
+	}
+	for _, o := range outcomes {
+		if o.Counts[sinks.CountDerivatives] != 3 {
+			t.Errorf("%v; want 3 derivatives", o.Counts)
+		}
+	}
+	if left := sinktest.Listed(t, f, ""); !slices.Equal(left, []string{"needed", "needed.added", "other"}) {
+		t.Errorf("left: %q", left)
+	}
+	h.note(t, note{Type: "training_purpose_completed", At: completed.Add(time.Hour), Purpose: incomplete})
+	if _, outcomes, err = h.run(t); err != nil || len(outcomes) != 1 {
+		t.Errorf("after the added purpose is complete, %d items were purged: %v", len(outcomes), err)
+	}
+	if left := sinktest.Listed(t, f, ""); !slices.Equal(left, []string{"other"}) {
+		t.Errorf("left in the end: %q", left)
 	}
 }

@@ -34,12 +34,13 @@ What is recorded here is a note: a line of JSON, as 'lapse run ingest' takes it 
 History is kept; of a purged item only a tombstone is.`,
 		Example: `  lapse training register --key o1/2027/img-1.jpg --purpose face-detection --organisation o1 --consent
   lapse training register notes.ndjson
+  lapse training add --key o1/2027/img-1.jpg --derivative crops/img-1.webp
   lapse training withdraw --subject u-4711
   lapse training complete face-detection
   lapse training list --output json
   lapse training withdrawn --since 2027-01-01`,
 	}
-	c.AddCommand(a.trainingRegisterCommand(), a.trainingCompleteCommand(), a.trainingOpenCommand(), a.trainingTrainedCommand(),
+	c.AddCommand(a.trainingRegisterCommand(), a.trainingAddCommand(), a.trainingCompleteCommand(), a.trainingOpenCommand(), a.trainingTrainedCommand(),
 		a.trainingWithdrawCommand(), a.trainingGrantCommand(), a.trainingListCommand(), a.trainingShowCommand(), a.trainingRestoreCommand(),
 		a.trainingWithdrawnCommand(), a.trainingCertificateCommand())
 	return c
@@ -73,6 +74,7 @@ type trainingNote struct {
 // The types of notes.
 const (
 	noteItem      = "training_item"
+	noteAddition  = "training_addition"
 	noteOpened    = "training_purpose_opened"
 	noteCompleted = "training_purpose_completed"
 	noteModel     = "training_model"
@@ -85,12 +87,14 @@ func (n *trainingNote) fault(s *config.Settings) string {
 	switch {
 	case n.At.IsZero():
 		return "at: say when, as 2027-01-31T12:00:00Z"
-	case n.Type == noteItem && n.Key == "":
+	case (n.Type == noteItem || n.Type == noteAddition) && n.Key == "":
 		return "key: name the object"
-	case n.Type == noteItem && !known:
+	case (n.Type == noteItem || n.Type == noteAddition) && !known:
 		return "bucket: name one of the settings' buckets"
 	case n.Type == noteItem && len(n.Purposes) == 0:
 		return "purposes: name what it is kept for; without a purpose it is not kept"
+	case n.Type == noteAddition && len(n.Derivatives)+len(n.Purposes) == 0:
+		return "say what is added: derivatives, purposes"
 	case n.Age != nil && (*n.Age < 0 || *n.Age > 150):
 		return "age: give the youngest person's age in years"
 	case !slices.Contains([]string{"", "self", "guardian"}, n.ConsentBy):
@@ -103,8 +107,8 @@ func (n *trainingNote) fault(s *config.Settings) string {
 		return "purpose: name it"
 	case n.Type == noteModel && n.Model == "":
 		return "model: name it"
-	case !slices.Contains([]string{noteItem, noteOpened, noteCompleted, noteModel, noteConsent}, n.Type):
-		return "type: say training_item, training_purpose_opened, training_purpose_completed, training_model or training_consent"
+	case !slices.Contains([]string{noteItem, noteAddition, noteOpened, noteCompleted, noteModel, noteConsent}, n.Type):
+		return "type: say training_item, training_addition, training_purpose_opened, training_purpose_completed, training_model or training_consent"
 	}
 	return ""
 }

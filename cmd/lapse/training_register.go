@@ -29,7 +29,8 @@ first fault is told with its line. The same note again changes nothing.
 
 A line of a file has the type training_item with at, bucket, key, organisation, subjects,
 media_type, bytes, sha256, purposes, derivatives, consent, consent_reference,
-consent_by and age; or training_purpose_opened or training_purpose_completed with at and
+consent_by and age; or training_addition with at, bucket, key, derivatives and purposes;
+or training_purpose_opened or training_purpose_completed with at and
 purpose; training_model with at, purpose and model; training_consent with at, decision
 and one of key, subject, organisation and consent_reference.`,
 		Example: `  lapse training register --key o1/img-1.jpg --purpose face-detection --organisation o1 --consent --consent-reference c-17
@@ -107,9 +108,7 @@ func (a *app) registerItem(ctx context.Context, f registerFlags) error {
 	return a.note(ctx, "registered", func(i *installation) ([]trainingNote, error) {
 		n := f.note
 		n.Type, n.At = noteItem, at
-		if n.Bucket == "" && len(i.settings.Buckets) == 1 {
-			n.Bucket = i.settings.Buckets[0].Name
-		}
+		n.Bucket = i.bucketOr(n.Bucket)
 		if b, known := i.buckets[n.Bucket]; known && n.Bytes == 0 && n.Key != "" {
 			if n.Bytes, err = sizeOf(ctx, b, n.Key); err != nil {
 				return nil, err
@@ -117,6 +116,14 @@ func (a *app) registerItem(ctx context.Context, f registerFlags) error {
 		}
 		return []trainingNote{n}, nil
 	})
+}
+
+// bucketOr returns the name of a bucket; of the only one, if none is given.
+func (i *installation) bucketOr(name string) string {
+	if name == "" && len(i.settings.Buckets) == 1 {
+		return i.settings.Buckets[0].Name
+	}
+	return name
 }
 
 // sizeOf returns how large an object is, as its bucket says.

@@ -120,13 +120,15 @@ func TestModelsOfAnItemAreThoseTrainedForItsPurposesSinceItsUpload(t *testing.T)
 {"type":"training_model","at":"2024-01-02T00:00:00Z","purpose":"q","model":"m2"}
 {"type":"training_model","at":"2024-01-03T00:00:00Z","purpose":"p","model":"m1"}
 {"type":"training_model","at":"2024-01-04T00:00:00Z","purpose":"p","model":"m1"}
+{"type":"training_addition","at":"2024-01-03T12:00:00Z","bucket":"b","key":"a","purposes":["s"]}
+{"type":"training_model","at":"2024-01-05T00:00:00Z","purpose":"s","model":"m3"}
 {"type":"training_model","at":"2024-01-02T00:00:00Z","purpose":"r","model":"of another purpose"}`))
 	due, err := s.DueItems(t.Context(), newYear.AddDate(1, 0, 0), sinks.TrainingCutoffs{sinks.RuleConsentAbsent: newYear.AddDate(1, 0, 0)}, sinks.ItemPage{})
 	if err != nil || len(due) != 1 {
 		t.Fatalf("%d items are due: %v", len(due), err)
 	}
 	items, err := s.Items(t.Context(), []sinks.ID{due[0].Item})
-	if err != nil || !slices.Equal(items[due[0].Item].Models, []string{"m1", "m2"}) {
+	if err != nil || !slices.Equal(items[due[0].Item].Models, []string{"m1", "m2", "m3"}) {
 		t.Errorf("trained on it: %v, %v", items[due[0].Item].Models, err)
 	}
 }

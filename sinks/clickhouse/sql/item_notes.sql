@@ -14,10 +14,19 @@ FROM (
     )
     WHERE id = wanted
     UNION ALL
-    SELECT n.at, replaceOne(toString(n.kind), 'training_', ''), '', if(n.object_key = '', 'purpose', 'item'), toString(n.purpose), toString(n.model)
+    SELECT n.at, replaceOne(toString(n.kind), 'training_', ''), '', if(n.object_key = '', 'purpose', 'item'), if(n.kind = 'training_addition', arrayStringConcat(JSONExtract(n.purposes, 'Array(String)'), ', '), toString(n.purpose)), toString(n.model)
     FROM {{name .Control "training"}} AS n
-    CROSS JOIN (SELECT bucket, object_key, JSONExtract(purposes, 'Array(String)') AS serves FROM {{name .Control "training"}} WHERE kind = 'training_item' AND item = wanted) AS own
-    WHERE n.kind IN ('training_purpose_opened', 'training_purpose_completed', 'training_model') AND has(own.serves, n.purpose)
+    CROSS JOIN (
+        SELECT bucket, object_key, {{template "serves.sql"}} AS serves
+        FROM (
+            SELECT bucket, object_key, arrayJoin(groupArrayIf((item, at, 0, '', '', purposes), item = wanted)) AS latest, groupArrayIf((at, purposes), kind = 'training_addition') AS additions
+            FROM {{name .Control "training"}}
+            WHERE kind IN ('training_item', 'training_addition')
+            GROUP BY bucket, object_key
+        )
+    ) AS own
+    WHERE (n.kind IN ('training_purpose_opened', 'training_purpose_completed', 'training_model') AND has(own.serves, n.purpose)
+        OR n.kind = 'training_addition')
       AND (n.object_key = '' OR n.object_key = own.object_key AND n.bucket IN ('', own.bucket))
     UNION ALL
     SELECT at, toString(event), toString(rule), 'item', '', ''
