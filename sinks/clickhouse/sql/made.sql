@@ -1,1 +1,1 @@
-arraySort(arrayDistinct(arrayFlatten(arrayMap(list -> JSONExtract(list, 'Array(String)'), lists))))
+arrayDistinct(arrayFlatten(arrayMap(list -> JSONExtract(list, 'Array(String)'), lists)))
