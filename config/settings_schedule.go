@@ -43,10 +43,10 @@ type HistorySettings struct {
 // LeaseSettings say by what two runs of a job are kept apart.
 type LeaseSettings struct {
 	// Kind is file, for the processes that share DataDir, or kubernetes, for those of a
-	// namespace, too; file if empty.
+	// namespace, too, or keeper, for those that use the same ClickHouse; file if empty.
 	Kind LeaseKind `yaml:"kind,omitempty" env:"KIND"`
-	// Prefix begins the names of the Lease objects; lapse if empty. Two installations in
-	// one namespace need two.
+	// Prefix begins the names of the Lease objects, and the path in Keeper; lapse if
+	// empty. Two installations in one namespace, or with one Keeper, need two.
 	Prefix string `yaml:"prefix,omitempty" env:"PREFIX"`
 }
 
@@ -57,6 +57,7 @@ type LeaseKind string
 const (
 	LeaseFile       LeaseKind = "file"
 	LeaseKubernetes LeaseKind = "kubernetes"
+	LeaseKeeper     LeaseKind = "keeper"
 )
 
 // leasePrefix is what the name of an object of Kubernetes may begin with.
@@ -97,9 +98,9 @@ func (s *Settings) fillInSchedule() {
 func (s *Settings) checkSchedule(r *reporter, root place) {
 	lease := root.key("lease")
 	switch s.Lease.Kind {
-	case "", LeaseFile, LeaseKubernetes:
+	case "", LeaseFile, LeaseKubernetes, LeaseKeeper:
 	default:
-		r.fault(lease.key("kind"), "%q is not a kind of lease; write file or kubernetes", string(s.Lease.Kind))
+		r.fault(lease.key("kind"), "%q is not a kind of lease; write file, kubernetes or keeper", string(s.Lease.Kind))
 	}
 	if p := s.Lease.Prefix; p != "" && !leasePrefix.MatchString(p) {
 		r.fault(lease.key("prefix"), "%q cannot begin the name of a Lease; use a-z, 0-9 and -", p)

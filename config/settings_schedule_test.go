@@ -39,7 +39,7 @@ func TestScheduleFaultsNamePlaceAndCure(t *testing.T) {
 		"schedule:\n  - {job: purge, spec: '@daily', time_zone: London}\n":                        `"London" is not a time zone`,
 		"schedule:\n  - {job: purge, spec: '0 0 31 feb *'}\n":                                     "there is no such day",
 		"schedule:\n  - {job: purge, spec: '@daily', time_zone: UTC, jitter: PT1M, retries: 3}\n": `unknown key "retries"`,
-		"lease: {kind: zookeeper}\n":                                                              "write file or kubernetes",
+		"lease: {kind: zookeeper}\n":                                                              "write file, kubernetes or keeper",
 		"lease: {kind: kubernetes, prefix: A_B}\n":                                                "cannot begin the name of a Lease",
 	} {
 		if _, err := LoadSettings(writeSettings(t, text)); err == nil || !strings.Contains(err.Error(), want) {

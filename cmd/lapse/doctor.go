@@ -73,7 +73,7 @@ func (e *examination) fault(what, cure, found string, args ...any) {
 func (a *app) doctor(ctx context.Context, now func() time.Time) error {
 	e := &examination{app: a, settings: a.settings, now: now}
 	for _, look := range []func(context.Context){
-		e.lookAtPolicy, e.lookAtFolders, e.lookAtAuditKey, e.lookAtAuditLog, e.lookAtClickHouse, e.lookAtBuckets, e.lookAtInputs, e.lookAtCollector, e.lookAtSchedule,
+		e.lookAtPolicy, e.lookAtFolders, e.lookAtAuditKey, e.lookAtAuditLog, e.lookAtKubernetes, e.lookAtClickHouse, e.lookAtBuckets, e.lookAtInputs, e.lookAtCollector, e.lookAtSchedule,
 	} {
 		look(ctx)
 		if ctx.Err() != nil {

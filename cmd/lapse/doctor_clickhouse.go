@@ -53,6 +53,7 @@ func (e *examination) lookAtClickHouse(ctx context.Context) {
 	e.judge(found)
 	e.lookAtAnalyst(ctx, options)
 	if found.Prepared && found.Schema == nil && len(found.Missing) == 0 {
+		e.lookAtKeeper(ctx, options)
 		e.lookAtRuns(ctx, i)
 	}
 }

@@ -12,11 +12,9 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/facesoft/lapse/config"
-	"github.com/facesoft/lapse/sinks"
 	"github.com/facesoft/lapse/sinks/auditlog"
 	"github.com/facesoft/lapse/sinks/bucket"
 	"github.com/facesoft/lapse/sinks/country"
-	"github.com/facesoft/lapse/sinks/kubelease"
 )
 
 // leastFree is the room that a disk should have: a partition is written anew before the
@@ -36,32 +34,10 @@ func (e *examination) lookAtFolders(ctx context.Context) {
 	} else if ok {
 		e.well("disk", "%s are free in %s", humanize.IBytes(free), dir)
 	}
-	if e.settings.Lease.Kind == config.LeaseKubernetes {
-		e.lookAtLease(ctx)
-	}
 	keys := filepath.Join(dir, "keys")
 	if info, err := os.Stat(keys); err == nil && info.Mode().Perm()&0o077 != 0 {
 		e.fault("keys of pseudonyms", "run 'chmod 700 "+keys+"', and think about who may have read them", "others can read them (mode %04o)", info.Mode().Perm())
 	}
-}
-
-// lookAtLease takes a lease of the cluster and gives it back.
-func (e *examination) lookAtLease(ctx context.Context) {
-	leases, err := kubelease.InPod(e.settings.Lease.Prefix)
-	if err != nil {
-		e.fault("lease", "set lease.kind to file, or run in a pod with a service account", "%v", err)
-		return
-	}
-	defer leases.Close() //nolint:errcheck // only connections
-	_, release, err := leases.Hold(ctx, "doctor", false)
-	if err != nil && !errors.Is(err, sinks.ErrHeld) {
-		e.fault("lease", "apply config/kubernetes: its Role lets the service account get, create and update leases", "%v", err)
-		return
-	}
-	if err == nil {
-		release()
-	}
-	e.well("lease", "leases of the cluster can be held")
 }
 
 // writable reports whether a file can be made in a folder.

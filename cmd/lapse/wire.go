@@ -86,9 +86,6 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 	if i.locks, err = filelock.Open(filepath.Join(i.settings.DataDir, "locks")); err != nil {
 		return err
 	}
-	if err := i.openLease(); err != nil {
-		return err
-	}
 	for _, b := range i.settings.Buckets {
 		opened, err := bucket.Open(b)
 		if err != nil {
@@ -116,23 +113,54 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 	if err := i.store.Prepare(ctx); err != nil {
 		return err
 	}
+	if err := i.openLease(ctx, options); err != nil {
+		return err
+	}
 	return i.store.SweepStages(ctx)
 }
 
-// openLease opens what keeps two runs of a job apart: within a cluster too, where the
+// openLease opens what keeps two runs of a job apart: over machines too, where the
 // settings say so.
-func (i *installation) openLease() error {
+func (i *installation) openLease(ctx context.Context, o clickhouse.Options) error {
 	i.lease = i.locks
-	if i.settings.Lease.Kind != config.LeaseKubernetes {
-		return nil
+	shared, err := sharedLease(ctx, i.settings, o)
+	if err != nil || shared == nil {
+		return err
 	}
-	cluster, err := kubelease.InPod(i.settings.Lease.Prefix)
-	if err != nil {
-		return usageError{err}
-	}
-	i.closers = append(i.closers, cluster.Close)
-	i.lease = sinks.Leases{i.locks, cluster}
+	i.closers = append(i.closers, shared.Close)
+	i.lease = sinks.Leases{i.locks, shared}
 	return nil
+}
+
+// closingLease is a lease that has connections of its own.
+type closingLease interface {
+	sinks.Lease
+	Close() error
+}
+
+// sharedLease opens the lease that holds over machines; it is nil where there is none.
+func sharedLease(ctx context.Context, s *config.Settings, o clickhouse.Options) (closingLease, error) {
+	switch s.Lease.Kind {
+	case config.LeaseKubernetes:
+		leases, err := kubelease.InPod(s.Lease.Prefix)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		return leases, nil
+	case config.LeaseKeeper:
+		if s.ClickHouse.DSN == "" {
+			return nil, usageError{errors.New("lease.kind is keeper, and the embedded engine has none: set clickhouse.dsn, or lease.kind to file")}
+		}
+		leases, err := clickhouse.OpenLeases(ctx, o, s.Lease.Prefix)
+		if errors.Is(err, clickhouse.ErrNoKeeper) {
+			return nil, usageError{err}
+		}
+		if err != nil {
+			return nil, err
+		}
+		return leases, nil
+	}
+	return nil, nil
 }
 
 // openDecoding opens what ingest uses beside the policy.

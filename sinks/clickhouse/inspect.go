@@ -39,6 +39,7 @@ var privileges = []string{"SHOW", "SELECT", "INSERT", "ALTER", "CREATE DATABASE"
 const (
 	codeSyntaxError  = 62
 	codeUnknownTable = 60
+	codeAccessDenied = 497
 )
 
 // Inspect finds out what a run would meet.
@@ -134,7 +135,6 @@ func (s *Store) inspectSchema(ctx context.Context, i *Inspection) error {
 // ifKnown passes over what a server does not have, or the user may not see: that is
 // reported as a missing grant.
 func ifKnown(err error) error {
-	const codeAccessDenied = 497
 	var refused *ServerError
 	if errors.As(err, &refused) && (refused.Code == codeUnknownTable || refused.Code == codeAccessDenied) {
 		return nil

@@ -15,10 +15,10 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// controlTables are the tables that the migrations make.
+// controlTables are the tables that the migrations make, and that of OpenLeases.
 var controlTables = []string{
 	"migrations", "sources", "seals", "publications", "runs", "tombstones", "audit", "consents", "erasures", "replays", "replaying", "training_marks", "training_strays", "hold_key", "holds", "requests", "request_notes", "request_people",
-	"activations", "disclosures", "request_terms",
+	"activations", "disclosures", "request_terms", "leases",
 }
 
 // migrate brings the control database up to date. The migrations are numbered,

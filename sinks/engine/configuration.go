@@ -49,9 +49,11 @@ func writeConfiguration(o Options, c Connection) (configurationFiles, error) {
 		Users:  filepath.Join(o.Dir, "users.xml"),
 		Log:    logFile(o.Dir),
 	}
+	keeper, port, _ := net.SplitHostPort(o.Keeper)
+	data := map[string]any{"Connection": c, "Files": files, "ReadsFiles": o.Files != "", "KeeperHost": keeper, "KeeperPort": port}
 	for path, name := range map[string]string{files.Server: "config.xml.tmpl", files.Users: "users.xml.tmpl"} {
 		var b strings.Builder
-		if err := configuration.ExecuteTemplate(&b, name, map[string]any{"Connection": c, "Files": files, "ReadsFiles": o.Files != ""}); err != nil {
+		if err := configuration.ExecuteTemplate(&b, name, data); err != nil {
 			return files, fmt.Errorf("write engine configuration: %w", err)
 		}
 		if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {

@@ -28,6 +28,9 @@ type Options struct {
 	// for a measurement. It opens every file of this process to whoever signs in
 	// (see passGate), so leave it out everywhere else.
 	Files string
+	// Keeper is the host:port of a ZooKeeper or a ClickHouse Keeper on which KeeperMap
+	// tables are kept, for tests of what servers have; none if empty.
+	Keeper string
 }
 
 // Connection says how to reach a running engine. It is stored in the data

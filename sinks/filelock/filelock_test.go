@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/sinktest"
 )
 
 // TestMain lets this binary be another process that takes a lock.
@@ -241,4 +242,12 @@ func TestLeaseOfAnotherProcessIsRefusedAtOnceOrWaitedFor(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
+}
+
+func TestFileLocksAreLeases(t *testing.T) {
+	t.Parallel()
+	sinktest.TestLease(t, func(t *testing.T) func() sinks.Lease {
+		dir := t.TempDir()
+		return func() sinks.Lease { return open(t, dir) }
+	})
 }

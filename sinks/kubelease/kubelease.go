@@ -24,14 +24,8 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// How long a lease lasts that is not renewed, how often it is renewed, and how often
-// one that somebody else has is looked at.
-const (
-	leaseDuration = 30 * time.Second
-	renewInterval = 10 * time.Second
-	waitInterval  = 2 * time.Second
-	requestLimit  = 5 * time.Second
-)
+// requestLimit is how long the API server may take to answer.
+const requestLimit = 5 * time.Second
 
 // podFolder is where a pod finds its credentials.
 const podFolder = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -51,11 +45,10 @@ type Options struct {
 
 // Leases are leases in one namespace.
 type Leases struct {
+	*sinks.RenewedLease
 	options Options
 	client  *http.Client
 	now     func() time.Time
-	// The intervals; tests have shorter ones.
-	duration, renew, wait time.Duration
 }
 
 var _ sinks.Lease = (*Leases)(nil)
@@ -89,10 +82,9 @@ func InPod(prefix string) (*Leases, error) {
 // New returns leases. Nothing is sent yet.
 func New(o Options) *Leases {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.CA, MinVersion: tls.VersionTLS12}, MaxIdleConnsPerHost: 2, IdleConnTimeout: time.Minute}
-	return &Leases{
-		options: o, client: &http.Client{Transport: transport, Timeout: requestLimit}, now: time.Now,
-		duration: leaseDuration, renew: renewInterval, wait: waitInterval,
-	}
+	l := &Leases{options: o, client: &http.Client{Transport: transport, Timeout: requestLimit}, now: time.Now}
+	l.RenewedLease = sinks.NewRenewedLease(l.take)
+	return l
 }
 
 // Close gives idle connections up.
@@ -101,82 +93,48 @@ func (l *Leases) Close() error {
 	return nil
 }
 
-// Hold implements sinks.Lease. The context it returns ends when the lease could not be
-// renewed in time, or somebody else has taken it.
-func (l *Leases) Hold(ctx context.Context, name string, wait bool) (context.Context, func(), error) {
+// take takes the lease if it is free, or its holder has let it run out.
+func (l *Leases) take(ctx context.Context, name string) (sinks.Tenure, error) {
 	name = l.options.Prefix + "-" + name
 	me := l.options.Holder + "_" + sinks.NewID().String()[:8]
-	var mine *lease
-	for {
-		var err error
-		if mine, err = l.take(ctx, name, me); err == nil {
-			break
-		}
-		if !errors.Is(err, sinks.ErrHeld) || !wait {
-			return nil, nil, fmt.Errorf("hold the lease %s: %w", name, err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, nil, fmt.Errorf("wait for the lease %s: %w", name, ctx.Err())
-		case <-time.After(l.wait):
-		}
+	method, wanted := http.MethodPut, (*lease)(nil)
+	switch found, err := l.get(ctx, name); {
+	case errors.Is(err, errNotFound):
+		method, wanted = http.MethodPost, newLease(name)
+	case err != nil:
+		return nil, err
+	case !found.free(l.now()):
+		return nil, sinks.ErrHeld
+	default:
+		wanted = found
 	}
-	held, lose := context.WithCancelCause(ctx)
-	ending, ended := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(ended)
-		l.keep(held, mine, ending, lose)
-	}()
-	return held, func() {
-		close(ending)
-		<-ended
-		lose(nil)
-	}, nil
-}
-
-// take takes the lease if it is free, or its holder has let it run out.
-func (l *Leases) take(ctx context.Context, name, me string) (*lease, error) {
-	found, err := l.get(ctx, name)
-	if errors.Is(err, errNotFound) {
-		fresh := newLease(name)
-		fresh.hold(me, l.now(), l.duration)
-		return l.write(ctx, http.MethodPost, fresh)
-	}
+	wanted.hold(me, l.now(), l.Duration)
+	written, err := l.write(ctx, method, wanted)
 	if err != nil {
 		return nil, err
 	}
-	if !found.free(l.now()) {
-		return nil, sinks.ErrHeld
-	}
-	found.hold(me, l.now(), l.duration)
-	return l.write(ctx, http.MethodPut, found)
+	return &tenure{l, written}, nil
 }
 
-// keep renews the lease until ending is closed, and then gives it back.
-func (l *Leases) keep(ctx context.Context, mine *lease, ending <-chan struct{}, lose context.CancelCauseFunc) {
-	renewed := l.now()
-	ticks := time.NewTicker(l.renew)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ending:
-			back, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestLimit)
-			defer cancel()
-			mine.giveBack(l.now())
-			_, _ = l.write(back, http.MethodPut, mine) // else it runs out by itself
-			return
-		case <-ticks.C:
-		}
-		next := *mine
-		next.renewed(l.now())
-		written, err := l.write(context.WithoutCancel(ctx), http.MethodPut, &next)
-		switch {
-		case err == nil:
-			mine, renewed = written, l.now()
-		case errors.Is(err, sinks.ErrHeld), l.now().Sub(renewed) > l.duration:
-			lose(fmt.Errorf("the lease %s is lost: %w", mine.Metadata.Name, err))
-			<-ending
-			return
-		}
+// tenure is a lease that this process has.
+type tenure struct {
+	leases *Leases
+	lease  *lease
+}
+
+// Renew implements sinks.Tenure.
+func (t *tenure) Renew(ctx context.Context) error {
+	next := *t.lease
+	next.renewed(t.leases.now())
+	written, err := t.leases.write(ctx, http.MethodPut, &next)
+	if err == nil {
+		t.lease = written
 	}
+	return err
+}
+
+// GiveBack implements sinks.Tenure.
+func (t *tenure) GiveBack(ctx context.Context) {
+	t.lease.giveBack(t.leases.now())
+	_, _ = t.leases.write(ctx, http.MethodPut, t.lease)
 }

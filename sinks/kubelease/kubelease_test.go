@@ -21,6 +21,7 @@ import (
 	coordination "k8s.io/api/coordination/v1"
 
 	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/sinktest"
 )
 
 // apiServer keeps leases as the API server does: whole objects of its own types, strictly
@@ -108,71 +109,38 @@ func (s *apiServer) pod(t *testing.T, holder string) *Leases {
 	pool := x509.NewCertPool()
 	pool.AddCert(s.Certificate())
 	l := New(Options{Server: address, Namespace: "privacy", CA: pool, TokenFile: file, Prefix: "lapse", Holder: holder})
-	l.duration, l.renew, l.wait = time.Second, 100*time.Millisecond, 20*time.Millisecond
+	sinktest.Brief(l.RenewedLease)
 	t.Cleanup(func() { _ = l.Close() })
 	return l
 }
 
-func TestOnePodHoldsALeaseAtATime(t *testing.T) {
+func TestKubernetesKeepsLeases(t *testing.T) {
 	t.Parallel()
-	s := startServer(t)
-	var inside atomic.Int32
-	var all sync.WaitGroup
-	for pod := range 4 {
-		l := s.pod(t, fmt.Sprint("pod-", pod))
-		all.Go(func() {
-			for range 5 {
-				held, release, err := l.Hold(t.Context(), "purge", true)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if n := inside.Add(1); n != 1 || held.Err() != nil {
-					t.Errorf("%d hold it", n)
-				}
-				inside.Add(-1)
-				release()
-			}
-		})
-	}
-	all.Wait()
-	found := s.leases["lapse-purge"]
-	if found == nil || *found.Spec.LeaseTransitions != 20 || *found.Spec.HolderIdentity != "" {
-		t.Errorf("%+v", found)
-	}
+	sinktest.TestLease(t, func(t *testing.T) func() sinks.Lease {
+		s, n := startServer(t), 0
+		return func() sinks.Lease {
+			n++
+			return s.pod(t, fmt.Sprint("pod-", n))
+		}
+	})
 }
 
-func TestHeldLeaseIsRefusedAtOnceToWhoDoesNotWait(t *testing.T) {
+func TestLeaseObjectSaysWhoHasItAndHowOftenItWent(t *testing.T) {
 	t.Parallel()
 	s := startServer(t)
-	_, release, err := s.pod(t, "a").Hold(t.Context(), "purge", false)
-	if err != nil {
-		t.Fatal(err)
+	for range 2 {
+		_, release, err := s.pod(t, "a").Hold(t.Context(), "purge", false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := s.leases["lapse-purge"]; !strings.HasPrefix(*found.Spec.HolderIdentity, "a_") {
+			t.Errorf("%+v", found)
+		}
+		release()
 	}
-	other := s.pod(t, "b")
-	if _, _, err := other.Hold(t.Context(), "purge", false); !errors.Is(err, sinks.ErrHeld) {
-		t.Errorf("%v", err)
+	if found := s.leases["lapse-purge"]; *found.Spec.LeaseTransitions != 2 || *found.Spec.HolderIdentity != "" {
+		t.Errorf("%+v", found)
 	}
-	_, another, err := other.Hold(t.Context(), "ingest", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	another()
-	waiting, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-	defer cancel()
-	if _, _, err := other.Hold(waiting, "purge", true); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v", err)
-	}
-	time.Sleep(1500 * time.Millisecond) // longer than it lasts without being renewed
-	if _, _, err := other.Hold(t.Context(), "purge", false); !errors.Is(err, sinks.ErrHeld) {
-		t.Errorf("it was not renewed: %v", err)
-	}
-	release()
-	_, release, err = other.Hold(t.Context(), "purge", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	release()
 }
 
 // TestLeasesAreHeldTogetherOrNotAtAll takes a lease twice where somebody has the second.

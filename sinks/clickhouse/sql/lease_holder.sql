@@ -1,0 +1,1 @@
+SELECT holder FROM {{name .Control "leases"}} WHERE name = {name:String}
