@@ -89,26 +89,36 @@ func DeletedFrom(t *config.Training, marked, now time.Time, zone *time.Location)
 	return t.Grace.After(marked, zone)
 }
 
-// planMark plans to hide the items that are due and not hidden yet.
-func (j *Purge) planMark(items []sinks.TrainingItem) []Step {
-	s := Step{Action: sinks.ActionMarkItems, Clause: j.Policy.Training.Clause, Reason: "due and not hidden yet"}
-	var set sinks.ID
+// planMark plans to hide the items that are due and not hidden yet, by each rule those
+// that are due by it.
+func (j *Purge) planMark(items []sinks.TrainingItem) (steps []Step) {
+	byRule := map[sinks.Rule]*Step{}
+	sets := map[sinks.Rule]sinks.ID{}
 	for _, item := range items {
-		if item.MarkedAt.IsZero() {
-			set = sinks.HashID(set.String(), item.Item.String(), string(item.Rule))
-			s.Rows, s.Bytes = s.Rows+1, s.Bytes+item.Bytes
+		if !item.MarkedAt.IsZero() {
+			continue
+		}
+		s := byRule[item.Rule]
+		if s == nil {
+			w, _ := j.Policy.Training.Window(config.Trigger(item.Rule))
+			s = &Step{Action: sinks.ActionMarkItems, Rule: item.Rule, Clause: w.Clause, Reason: itemReasonWords[item.Rule] + " and not hidden yet"}
+			byRule[item.Rule] = s
+		}
+		sets[item.Rule] = sinks.HashID(sets[item.Rule].String(), item.Item.String(), string(item.Rule))
+		s.Rows, s.Bytes = s.Rows+1, s.Bytes+item.Bytes
+	}
+	for _, rule := range sinks.TrainingRules {
+		if s := byRule[rule]; s != nil {
+			s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), sets[rule].String())
+			steps = append(steps, *s)
 		}
 	}
-	if s.Rows == 0 {
-		return nil
-	}
-	s.ID = sinks.HashID(j.Policy.Name, j.Policy.Version, string(s.Action), set.String())
-	return []Step{s}
+	return steps
 }
 
-// markItems hides the items that are due.
+// markItems hides the items that are due by the step's rule.
 func (j *Purge) markItems(ctx context.Context, in Session, s Step) Outcome {
-	marked, err := j.Register.MarkDueItems(ctx, in.AsOf, TrainingCutoffs(j.Policy, in.AsOf))
+	marked, err := j.Register.MarkDueItems(ctx, in.AsOf, TrainingCutoffs(j.Policy, in.AsOf), s.Rule)
 	if err != nil {
 		return failed(s, err)
 	}
@@ -261,7 +271,8 @@ func (j *Purge) objectDigest() (func(sinks.TrainingItem) sinks.Digest, error) {
 	}, err
 }
 
-// emptyBuckets deletes the objects of the items that have no tombstone yet. It returns
+// emptyBuckets deletes the objects of the items that have no tombstone yet, and notes the
+// sizes of those whose nobody registered. It returns
 // how many objects went with each because a rule says that they were made from it, and
 // why some items are still there.
 func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.TrainingItem, buried map[sinks.ID]sinks.Tombstone) (derived map[sinks.ID]uint64, failed map[sinks.ID]error) {
@@ -272,18 +283,21 @@ func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.Train
 		}
 	}
 	derived, failed = map[sinks.ID]uint64{}, map[sinks.ID]error{}
-	for name, items := range byBucket {
+	for name, some := range byBucket {
 		bucket, ok := j.Buckets[name]
 		if ok {
-			made := newDeriving(j, name, items)
+			made := newDeriving(j, name, some)
 			made.clear(ctx)
-			maps.Copy(failed, empty(ctx, bucket, items))
+			maps.Copy(failed, empty(ctx, bucket, some))
+			for _, item := range some {
+				items[item.Item] = item
+			}
 			made.clear(ctx) // nothing more can be made of what is gone
 			maps.Copy(failed, made.failed)
 			maps.Copy(derived, made.gone)
 			continue
 		}
-		for _, item := range items {
+		for _, item := range some {
 			failed[item.Item] = fmt.Errorf("the settings name no bucket %q", name)
 		}
 	}

@@ -148,6 +148,9 @@ func stock(t testing.TB, g *sinktest.Gateway, name string, n int) (items []note,
 			purpose = incomplete
 		}
 		items = append(items, item(key, purpose, crop, crop+".embedding")) // the latter was never made
+		if i%2 == 0 {
+			items[i].Bytes = 0
+		}
 	}
 	sinktest.Fill(t, b, "org-1/img-", "org-1/img-0001.jpg.txt", "crops/img-0001.web", "zzz")
 	rest = contents(t, g, name)
@@ -173,7 +176,7 @@ func TestPurgeLeavesNothingOfWhatIsDueAndAllOfTheRest(t *testing.T) {
 		t.Fatalf("%s, %d outcomes of %d items, %v", report.Result, len(outcomes), len(ids), err)
 	}
 	for key, id := range ids {
-		o := outcomes[id]
+		o := outcomes[id] // its size is that of the object, also where nobody has registered it
 		want := map[sinks.Count]uint64{sinks.CountObjects: 1, sinks.CountDerivatives: 2, sinks.CountBytes: uint64(len(key))}
 		if o.Result != sinks.ResultDone || !maps.Equal(o.Counts, want) || len(o.Stages) != 2 {
 			t.Errorf("%s: %+v", key, o)
@@ -267,6 +270,14 @@ func TestLockedItemStaysDueWithItsDate(t *testing.T) {
 		o := outcomes[ids[key]]
 		if o.Result != sinks.ResultFailed || sinks.ClassOf(o.Err) != sinks.ErrorRefused || !o.LockedUntil.Equal(want) {
 			t.Errorf("%s: %s until %s, %v; want %s", key, o.Result, o.LockedUntil, o.Err, want)
+		}
+	}
+	for e, err := range h.log.Backwards(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Phase == sinks.Outcome && e.Item == ids["kept"] && !e.Locked.Equal(until) {
+			t.Errorf("the audit log says that it is locked until %s, want %s", e.Locked, until)
 		}
 	}
 	if buried := h.buried(t, ids); !slices.Equal(buried, []string{"free"}) {

@@ -345,7 +345,7 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 		o.Took = took
 		closing := *entries[i]
 		closing.Phase, closing.Result, closing.Error = sinks.Outcome, o.Result, sinks.ClassOf(o.Err)
-		closing.Counts, closing.K, closing.Query, closing.Stages, closing.Object = withoutZeros(o.Counts), o.K, o.Query, o.Stages, o.Object
+		closing.Counts, closing.K, closing.Query, closing.Stages, closing.Object, closing.Locked = withoutZeros(o.Counts), o.K, o.Query, o.Stages, o.Object, o.LockedUntil
 		entries[i] = &closing
 		n.note(o)
 	}

@@ -34,6 +34,7 @@ type Entry struct {
 	Item      ID               `json:"item,omitzero"`       // training item: random, not its object key
 	Job       JobKind          `json:"job"`                 // which job wrote the entry
 	K         *KResult         `json:"k,omitempty"`         // of a publication
+	Locked    time.Time        `json:"locked,omitzero"`     // of a failed outcome: until when, at least, a store keeps what was to go, UTC
 	NewKey    PublicKey        `json:"new_key,omitzero"`    // of a key rotation: signs everything after it
 	Object    Digest           `json:"object,omitzero"`     // of a purged training item: ObjectDigest, keyed
 	Partition *Partition       `json:"partition,omitempty"`

@@ -46,8 +46,9 @@ type TrainingRegister interface {
 	// DueItems returns a page of the items that are due at now, each by one rule, in the
 	// order of their buckets and keys.
 	DueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs, page ItemPage) ([]TrainingItem, error)
-	// MarkDueItems hides those of them that are not hidden yet, and counts those.
-	MarkDueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs) (uint64, error)
+	// MarkDueItems hides those of them that are due by a rule, or by any if it is empty,
+	// and not hidden yet, and counts those.
+	MarkDueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs, rule Rule) (uint64, error)
 	// RestoreItems takes back, at now, that the items are marked, and that they are due
 	// by a restorable rule for what has happened until now.
 	RestoreItems(ctx context.Context, now time.Time, ids []ID) error

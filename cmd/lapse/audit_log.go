@@ -132,5 +132,8 @@ func entryRow(r auditlog.Record) []any {
 	if e.Error != "" {
 		result += " (" + string(e.Error) + ")"
 	}
+	if !e.Locked.IsZero() {
+		result += ", locked until " + e.Locked.Format(time.RFC3339)
+	}
 	return []any{r.Position.String(), e.Time, e.AsOf, string(e.Job), string(e.Action), string(e.Phase), about, string(e.Rule), result, countText(e.Counts)}
 }

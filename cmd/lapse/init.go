@@ -39,35 +39,44 @@ func (a *app) initialise(folder, logName string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return fmt.Errorf("start installation: %w", err)
 	}
-	if err := a.writeNew(filepath.Join(folder, config.SettingsFile), config.Starter); err != nil {
+	fresh, err := a.writeNew(filepath.Join(folder, config.SettingsFile), config.Starter)
+	if err != nil {
 		return err
 	}
-	if err := a.writeNew(filepath.Join(folder, "policy.yaml"), config.Facesoft); err != nil {
+	if _, err := a.writeNew(filepath.Join(folder, "policy.yaml"), config.Facesoft); err != nil {
 		return err
 	}
 	settings, err := config.LoadSettings(filepath.Join(folder, config.SettingsFile))
 	if err != nil {
 		return usageError{err}
 	}
+	for _, b := range settings.Buckets {
+		if !fresh { // a folder that is missing then may be a disk that is not mounted
+			break
+		}
+		if err := os.MkdirAll(b.Path, 0o700); err != nil {
+			return fmt.Errorf("start installation: %w", err)
+		}
+	}
 	return a.makeKey(settings, logName)
 }
 
-// writeNew writes a file unless it is there.
-func (a *app) writeNew(path string, content []byte) error {
+// writeNew writes a file unless it is there, and reports whether it did.
+func (a *app) writeNew(path string, content []byte) (bool, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
 		a.say("%s is there already", path)
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("start installation: %w", err)
+		return false, fmt.Errorf("start installation: %w", err)
 	}
 	_, err = f.Write(content)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("start installation: %w", err)
+		return false, fmt.Errorf("start installation: %w", err)
 	}
 	a.say("%s written", path)
-	return nil
+	return true, nil
 }
 
 // makeKey makes the audit log's key pair unless it is there.

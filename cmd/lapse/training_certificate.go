@@ -44,7 +44,7 @@ type certificate struct {
 type destroyed struct {
 	Items   uint64 `json:"items"`
 	Objects uint64 `json:"objects"` // items and what was made from them
-	Bytes   uint64 `json:"bytes"`   // of the items, as registered
+	Bytes   uint64 `json:"bytes"`   // of the items, as registered or as their buckets had them
 }
 
 type destroyedRule struct {
@@ -76,6 +76,7 @@ type keptItem struct {
 	Item  sinks.ID         `json:"item"`
 	Rule  sinks.Rule       `json:"rule"`
 	Error sinks.ErrorClass `json:"error"`
+	Until time.Time        `json:"locked_until,omitzero"` // by its store, at least, UTC
 }
 
 func (a *app) trainingCertificateCommand() *cobra.Command {
@@ -211,7 +212,7 @@ func (a *app) certify(ctx context.Context, wanted certified) (*certificate, erro
 				done = append(done, r)
 			}
 		case !asked && e.Result == sinks.ResultFailed:
-			c.Kept = append(c.Kept, keptItem{e.Item, e.Rule, e.Error})
+			c.Kept = append(c.Kept, keptItem{e.Item, e.Rule, e.Error, e.Locked})
 		}
 	}
 	if len(done) == 0 {

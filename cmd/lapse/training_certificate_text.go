@@ -98,6 +98,14 @@ func (c *certificate) addModel(model string, class Remediation) {
 	m.Remediation = severity[max(slices.Index(severity, m.Remediation), slices.Index(severity, class))]
 }
 
+// why says why an item was not destroyed.
+func (k keptItem) why() string {
+	if k.Until.IsZero() {
+		return string(k.Error)
+	}
+	return fmt.Sprintf("%s, its store keeps it locked until %s (UTC)", k.Error, show(k.Until))
+}
+
 // printCertificate says in short what a certificate certifies.
 func (a *app) printCertificate(c *certificate) {
 	a.say("Certificate of destruction, issued %s (UTC) by %s", show(c.Issued), c.Controller.Name)
@@ -118,7 +126,7 @@ func (a *app) printCertificate(c *certificate) {
 		a.printTable([]string{"model trained on it", "items", "remediation"}, rows)
 	}
 	for _, k := range c.Kept {
-		a.say("not destroyed: %s (%s): %s", k.Item, k.Rule, k.Error)
+		a.say("not destroyed: %s (%s): %s", k.Item, k.Rule, k.why())
 	}
 	a.say("\nproofs are in the certificate as JSON or as a page: --output json, --html")
 }

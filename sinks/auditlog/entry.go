@@ -24,6 +24,7 @@ var (
 	memberContinues = entryForm.index("continues")
 	memberError     = entryForm.index("error")
 	memberFormat    = entryForm.index("format")
+	memberLocked    = entryForm.index("locked")
 	memberID        = entryForm.index("id")
 	memberNewKey    = entryForm.index("new_key")
 	memberObject    = entryForm.index("object")
@@ -107,6 +108,8 @@ func (c *checkedEntry) checkCompany() error {
 		return fmt.Errorf("%w: an outcome needs a result, an intent has none", errCompany)
 	case !outcome && c.has(memberError):
 		return fmt.Errorf("%w: an intent has no error", errCompany)
+	case c.has(memberLocked) && !c.has(memberError):
+		return fmt.Errorf("%w: only what failed is locked", errCompany)
 	case !own && !c.has(memberPolicy):
 		return fmt.Errorf("%w: only the log's own actions have no policy", errCompany)
 	case own && !outcome:
@@ -174,6 +177,7 @@ func encodeUntimed(e *sinks.Entry) (untimed, error) {
 	c.Time = time.Time{}
 	c.AsOf = instant(e.AsOf)
 	c.Due = instant(e.Due)
+	c.Locked = instant(e.Locked)
 	c.Stages = nil
 	for _, s := range e.Stages {
 		c.Stages = append(c.Stages, sinks.StageTime{Stage: s.Stage, Time: instant(s.Time)})

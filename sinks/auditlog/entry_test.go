@@ -23,7 +23,7 @@ func fullEntry() *sinks.Entry {
 	e := outcome(sinks.ID{5})
 	e.Format, e.ID, e.Time = sinks.EntryFormat, sinks.ID{6}, start.Add(120*time.Millisecond)
 	e.Bucket, e.Item, e.Source = sinks.MustName("uploads"), sinks.ID{7}, sinks.ID{8}
-	e.Error, e.Result = sinks.ErrorConflict, sinks.ResultFailed
+	e.Error, e.Result, e.Locked = sinks.ErrorConflict, sinks.ResultFailed, start
 	return e
 }
 
@@ -126,6 +126,7 @@ func TestNoOtherBytesAreAccepted(t *testing.T) {
 		{`"phase":"outcome"`, `"phase":"intent"`},
 		{`"partition"`, `"object":"` + strings.Repeat("05", 32) + `","partition"`}, // of what is no purge
 		{`"result":"failed",`, ``},
+		{`"error":"conflict",`, ``}, // what is locked was refused
 		{`"action":"anonymise"`, `"action":"rotate_key"`},
 		{`"format":1`, `"format":2`},
 		{`"id":"06`, `"id":"00`},

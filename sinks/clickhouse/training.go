@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -58,6 +59,9 @@ func ruleOf(number uint8) sinks.Rule {
 	return sinks.TrainingRules[number-1]
 }
 
+// numberOf is the inverse of ruleOf.
+func numberOf(rule sinks.Rule) int { return slices.Index(sinks.TrainingRules, rule) + 1 }
+
 // sinceEpoch returns a time as it is stored; the beginning of 1970 stands for none.
 func sinceEpoch(t time.Time) time.Time {
 	if t.UnixMilli() == 0 {
@@ -91,8 +95,8 @@ func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.Train
 }
 
 // MarkDueItems implements sinks.TrainingRegister.
-func (s *Store) MarkDueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs) (marked uint64, err error) {
-	at := parameters{"now": milliseconds(now)}
+func (s *Store) MarkDueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs, rule sinks.Rule) (marked uint64, err error) {
+	at := parameters{"now": milliseconds(now), "only": strconv.Itoa(numberOf(rule))}
 	if err := s.queryRow(ctx, "count_unmarked", s.judging(cutoffs), at, &marked); err != nil || marked == 0 {
 		return 0, err
 	}

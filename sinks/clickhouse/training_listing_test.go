@@ -45,11 +45,14 @@ func TestListingTellsWhatBecameOfEachItem(t *testing.T) {
 		}
 	}
 	expect(day(2), sinks.TrainingFilter{}, "a active  [p q]", "b active  [p]", "c active  [q]")
-	if marked, err := s.MarkDueItems(t.Context(), day(4), cutoffs(day(4))); err != nil || marked != 1 {
+	if marked, err := s.MarkDueItems(t.Context(), day(4), cutoffs(day(4)), sinks.RulePurposeCompleted); err != nil || marked != 0 {
+		t.Errorf("%d items were marked by another rule: %v", marked, err)
+	}
+	if marked, err := s.MarkDueItems(t.Context(), day(4), cutoffs(day(4)), ""); err != nil || marked != 1 {
 		t.Errorf("%d items were marked: %v", marked, err)
 	}
 	for range 2 { // again has no effect
-		if marked, err := s.MarkDueItems(t.Context(), day(4), cutoffs(day(4))); err != nil || marked != 0 {
+		if marked, err := s.MarkDueItems(t.Context(), day(4), cutoffs(day(4)), ""); err != nil || marked != 0 {
 			t.Errorf("%d items were marked again: %v", marked, err)
 		}
 	}
@@ -82,7 +85,7 @@ func TestListingTellsWhatBecameOfEachItem(t *testing.T) {
 	expect(day(7), sinks.TrainingFilter{State: sinks.TrainingPurged}, "purged consent_withdrawn []")
 	expect(day(7), sinks.TrainingFilter{Item: ids["a"]}, "purged consent_withdrawn []")
 
-	if _, err := s.MarkDueItems(t.Context(), day(8), cutoffs(day(8))); err != nil {
+	if _, err := s.MarkDueItems(t.Context(), day(8), cutoffs(day(8)), ""); err != nil {
 		t.Fatal(err)
 	}
 	withdrawn := func(since, now time.Time) (all []sinks.Withdrawal) {

@@ -3,4 +3,4 @@ SELECT id, 'marked', {now:DateTime64(3, 'UTC')}, [{{range $i, $rule := .Rules}}{
 FROM (
 {{template "judged_items.sql" .}}
 )
-WHERE rule > 0 AND marked_at = toDateTime64(0, 3, 'UTC')
+WHERE rule > 0 AND {only:UInt8} IN (0, rule) AND marked_at = toDateTime64(0, 3, 'UTC')
