@@ -105,7 +105,7 @@ func (d *Dataset) checkExpires(r *reporter, at place, c *Column) {
 		r.fault(at, "%q tells whose and of when a record is as long as there is one", c.Name)
 	case slices.Contains(d.OrderBy, c.Name):
 		r.fault(at, "%q is part of the sorting key, which cannot be changed; leave it out of order_by", c.Name)
-	case d.Publish != nil && slices.ContainsFunc(d.Publish.Columns, func(p PublishedColumn) bool { return p.From == c.Name }):
+	case d.Publish != nil && slices.ContainsFunc(d.Publish.Columns, func(p PublishedColumn) bool { return slices.Contains(p.Sources(), c.Name) }):
 		r.fault(at, "%q is published when the records go, and would be empty by then; publish another column", c.Name)
 	}
 }
@@ -313,6 +313,30 @@ func (d *Dataset) checkPublished(r *reporter, at place, c PublishedColumn, seen 
 			r.fault(at, "%s", problem)
 		} else if source.Identifies == Directly && level.Name != Any && level.Name != IPPrefix {
 			r.fault(at, "%q identifies directly and may not be published; use any or ip_prefix, or leave the column out", c.From)
+		}
+		d.checkLevelColumns(r, at, level)
+		if i > 0 {
+			c.Levels[i-1].checkRare(r, at, level)
+		}
+	}
+}
+
+// checkRare checks that a level of rare values is coarser than the one before it.
+func (t Transform) checkRare(r *reporter, at place, next Transform) {
+	switch {
+	case next.Name != Rare:
+	case t.Name == Any || t.Name == Constant:
+		r.fault(at, "the level before makes all values alike, so none of them is rare; put rare before it")
+	case t.Name == Rare && slices.Compare(t.Numbers, next.Numbers) >= 0:
+		r.fault(at, "the level before asks for as many people; a coarser level must ask for more")
+	}
+}
+
+// checkLevelColumns checks the columns that a level takes its values from.
+func (d *Dataset) checkLevelColumns(r *reporter, at place, level Transform) {
+	for _, name := range level.Columns {
+		if c, ok := d.Column(name); !ok || c.Type.Kind() != Text || c.Identifies == Directly {
+			r.fault(at, "%q must be a column of type String or LowCardinality(String) that does not identify directly", name)
 		}
 	}
 }

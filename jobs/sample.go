@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/facesoft/lapse/config"
@@ -115,7 +116,9 @@ func (s *sampleReader) match(d *config.Dataset, header []string) error {
 	}
 	needed := map[string]bool{}
 	for _, c := range d.Publish.Columns {
-		needed[c.From] = needed[c.From] || !c.Measure
+		for _, name := range c.Sources() {
+			needed[name] = needed[name] || !c.Measure
+		}
 	}
 	var missing []string
 	s.found.OwnPeople, s.found.OneDay = true, true
@@ -136,10 +139,24 @@ func (s *sampleReader) match(d *config.Dataset, header []string) error {
 		s.found.OwnPeople = s.found.OwnPeople && !(ok && isSubject)
 		s.found.OneDay = s.found.OneDay && !(ok && isTime)
 	}
+	if s.found.OwnPeople && len(d.Subject) > 0 {
+		s.number(d.Subject[0])
+	}
 	if len(missing) > 0 {
 		return fmt.Errorf("line 1 does not name %s; it names %s", strings.Join(missing, ", "), strings.Join(header, ", "))
 	}
 	return nil
+}
+
+// number gives each row a subject of its own: levels may depend on how many people have
+// a value.
+func (s *sampleReader) number(subject string) {
+	c := sampleColumn{field: -1, to: &sinks.Column{Name: subject, Type: "String"}, append: func(to *sinks.Column, _ string) error {
+		to.AppendString(strconv.AppendInt(nil, int64(s.found.Rows), 10))
+		return nil
+	}}
+	s.columns = append(s.columns, c)
+	s.block.Columns = append(s.block.Columns, c.to)
 }
 
 // fieldOf finds a column by its own name, or by that of the field it is taken from. It

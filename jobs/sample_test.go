@@ -129,7 +129,7 @@ func TestSampleWithoutPeopleOrTime(t *testing.T) {
 	if !s.OwnPeople || !s.OneDay || s.Rows != 2 || len(s.Partitions) != 1 {
 		t.Errorf("%+v", s)
 	}
-	if got["balance"] != `Nullable(Int32) "\x00\x00\x00\x00\x01\x00\x00\x00" [1 0]` || got["user"] != "" {
+	if got["balance"] != `Nullable(Int32) "\x00\x00\x00\x00\x01\x00\x00\x00" [1 0]` || got["user"] != `String "\x010\x011" []` {
 		t.Errorf("%v", got)
 	}
 }

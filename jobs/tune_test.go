@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/jobs/kanon"
 	"github.com/facesoft/lapse/sinks"
@@ -118,18 +118,35 @@ func different[T comparable](values []T) int {
 	return len(seen)
 }
 
-// The levels that are found hold what they promise when rows are published at them.
+// The levels that are found hold what they promise when rows are published at them: k, l
+// and t, with hierarchies and where it depends on the rows what becomes of a value.
 func TestPublicationAtTunedLevelsCostsWhatWasFound(t *testing.T) {
 	t.Parallel()
+	hierarchy := `hierarchy: [[GB, Europe, "*"], [FR, Europe, "*"], [US, America, "*"]]`
+	for name, c := range map[string]struct{ country, illness string }{
+		"k":                 {hierarchy, "distinct_l: 2"},
+		"l and t":           {hierarchy, "entropy_l: 1.9, recursive: {c: 3, l: 2}, t: 0.5"},
+		"rare values":       {"levels: [keep, {rare: 40}, any]", "distinct_l: 2"},
+		"ever rarer, and t": {"levels: [{rare: 8}, {rare: 40}, any]", "t: 0.5"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tunedAndPublished(t, strings.NewReplacer(hierarchy, c.country, "distinct_l: 2, entropy_l: 1.5, recursive: {c: 4, l: 2}, t: 0.4", c.illness, "k: 3", "k: 5").Replace(tunePolicy))
+		})
+	}
+}
+
+func tunedAndPublished(t *testing.T, policy string) {
+	t.Helper()
 	var rows strings.Builder
 	rows.WriteString("user;at;country;age;illness\n")
 	r := rand.New(rand.NewPCG(1, 1))
 	for range 400 {
-		rows.WriteString(fmt.Sprintf("u%d;2024-01-%d;%s;%d;flu\n", r.IntN(60), 12+r.IntN(2), []string{"GB", "FR", "US", "DE"}[min(r.IntN(4), r.IntN(4))], 15+min(r.IntN(60), r.IntN(60))))
+		rows.WriteString(fmt.Sprintf("u%d;2024-01-%d;%s;%d;%s\n", r.IntN(60), 12+r.IntN(2), []string{"GB", "FR", "US", "DE", "PT", "NL"}[min(r.IntN(6), r.IntN(6))],
+			15+min(r.IntN(60), r.IntN(60)), []string{"flu", "cold", "gout"}[min(r.IntN(3), r.IntN(3))]))
 	}
-	p, best := tuned(t, rows.String())
+	p := sinktest.Policy(t, []byte(policy))
 	d := &p.Datasets[0]
-	d.Publish.Chain = []map[string]int{{"country": best.Levels[0], "age": best.Levels[1]}}
 	store, _ := sinktest.Store(t, p)
 	sample, err := jobs.ReadSample(strings.NewReader(rows.String()), d, 1000, func(b *sinks.Block) error {
 		return store.Insert(t.Context(), b, sinks.NewID())
@@ -137,33 +154,55 @@ func TestPublicationAtTunedLevelsCostsWhatWasFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	staged, err := store.Stage(t.Context(), d.Name, sample.Partitions)
+	table, err := jobs.TuneTable(t.Context(), d, store, sample.Partitions, sample.OwnPeople)
 	if err != nil {
 		t.Fatal(err)
 	}
-	suppressed, published := 0, 0
-	for _, pub := range staged.Publications() {
-		suppressed, published = suppressed+int(pub.Suppressed), published+int(pub.Published)
+	problem, err := kanon.New(table, jobs.TuneRequirement(d.Publish), kanon.LossOf(kanon.NonUniformEntropy))
+	if err != nil {
+		t.Fatal(err)
 	}
-	if suppressed != best.Cost.Suppressed || published+suppressed != best.Cost.Rows || suppressed == 0 || best.Levels[0]+best.Levels[1] == 0 {
-		t.Errorf("%d rows published and %d suppressed, where %+v was found", published, suppressed, best.Cost)
+	all, err := problem.Best(t.Context(), problem.Vectors())
+	if err != nil || len(all) == 0 {
+		t.Fatalf("%v: %v", all, err)
+	}
+	for _, found := range all {
+		d.Publish.Chain = []map[string]int{{"country": found.Levels[0], "age": found.Levels[1]}}
+		staged, err := store.Stage(t.Context(), d.Name, sample.Partitions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		suppressed, published := 0, 0
+		for _, pub := range staged.Publications() {
+			suppressed, published = suppressed+int(pub.Suppressed), published+int(pub.Published)
+		}
+		if suppressed != found.Cost.Suppressed || published+suppressed != found.Cost.Rows {
+			t.Errorf("%v: %d rows published and %d suppressed, where %+v was found", found.Levels, published, suppressed, found.Cost)
+		}
 	}
 }
 
-// tuned finds the best levels for rows under k alone, which is all that publication
-// can hold to, and returns the policy for it.
-func tuned(t *testing.T, csv string) (*config.Policy, kanon.Solution) {
-	t.Helper()
-	problem, err := kanon.New(answersTable(t, csv), kanon.Requirement{K: 5, SuppressionLimit: 0.1}, kanon.LossOf(kanon.NonUniformEntropy))
+// Where a sample tells nobody apart every row is a person of its own, also where values
+// are rare.
+func TestRareValuesOfASampleWithoutPeopleAreThoseOfFewRows(t *testing.T) {
+	t.Parallel()
+	policy := strings.Replace(tunePolicy, `hierarchy: [[GB, Europe, "*"], [FR, Europe, "*"], [US, America, "*"]]`, "levels: [keep, {rare: 2}]", 1)
+	p := sinktest.Policy(t, []byte(policy))
+	d := &p.Datasets[0]
+	store, _ := sinktest.Store(t, p)
+	sample, err := jobs.ReadSample(strings.NewReader("country;age;illness\nGB;1;flu\nGB;2;flu\nFR;3;flu\nUS;4;flu\n"), d, 1000, func(b *sinks.Block) error {
+		return store.Insert(t.Context(), b, sinks.NewID())
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	best, err := problem.Best(t.Context(), 1)
-	if err != nil || len(best) == 0 {
-		t.Fatalf("%v: %v", best, err)
+	rows, err := store.ReadLevels(t.Context(), d.Name, sample.Partitions)
+	if err != nil {
+		t.Fatal(err)
 	}
-	text := strings.NewReplacer("k: 3\n", "k: 5\n", "      suppression_limit: 10%\n", "").Replace(tunePolicy)
-	head, rest, _ := strings.Cut(text, "        - {name: illness, from: illness, sensitive")
-	_, tail, _ := strings.Cut(rest, "\n")
-	return sinktest.Policy(t, []byte(head+tail)), best[0]
+	values := rows.Columns[0]
+	slices.SortFunc(values, slices.Compare)
+	if want := [][]string{{"FR", "other"}, {"GB", "GB"}, {"US", "other"}}; !reflect.DeepEqual(values, want) {
+		t.Errorf("%v, want %v", values, want)
+	}
 }

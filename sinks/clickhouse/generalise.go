@@ -121,7 +121,7 @@ func (g *generalisation) compileClasses(d *config.Dataset) {
 			if level.Name == config.Any {
 				continue // the same for all
 			}
-			v := g.value(transform(c, vector[i], from))
+			v := g.value(g.transform(c, vector[i], from))
 			class = append(class, v)
 			if from.Type.Kind() != config.Text {
 				continue
@@ -154,7 +154,7 @@ func (g *generalisation) compileValues(d *config.Dataset) {
 				if c.Levels[level].Name == config.Any {
 					return anything
 				}
-				return g.value(transform(c, level, from))
+				return g.value(g.transform(c, level, from))
 			})
 			class++
 		}
@@ -200,7 +200,10 @@ const anything = "'*'"
 // transform compiles one level of a published column to an expression over the
 // personal column, of the type that the published one has. It is never NULL: the hash
 // of anything with a NULL is NULL, and would put what differs into one class.
-func transform(published config.PublishedColumn, level int, from *config.Column) string {
+func (g *generalisation) transform(published config.PublishedColumn, level int, from *config.Column) string {
+	if published.Levels[level].Name == config.Rare {
+		return g.common(published, level, from)
+	}
 	e := nullableTransform(published, level, from)
 	if from.Type.Nullable() { // a number, published as text
 		e = fmt.Sprintf("ifNull(%s, '')", e)
@@ -225,10 +228,12 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 		return startOf("toStartOfMonth", c, from.Type)
 	case config.Constant:
 		return literal(t.Text)
+	case config.URLBare:
+		return withoutQuery(c)
 	case config.URLPath:
 		return path
 	case config.URLRoute:
-		return fmt.Sprintf("replaceRegexpAll(%s, %s, '/:id')", path, literal(variableSegment))
+		return route(path)
 	case config.URLSection:
 		return fmt.Sprintf("concat('/', splitByChar('/', %s)[2])", path)
 	case config.URLHost:
@@ -241,6 +246,10 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 		return bands(t.Numbers, c)
 	case config.Coded:
 		return fmt.Sprintf("multiIf(isNull(%[1]s), '', %[1]s < %[2]d, '<%[2]d', %[1]s >= %[3]d, '%[3]d+', toString(%[1]s))", c, t.Numbers[0], t.Numbers[1])
+	case config.Grid:
+		return gridCell(t, c)
+	case config.FromColumns:
+		return joined(t.Columns)
 	case config.ByHierarchy:
 		return hierarchyLevel(published, level, fmt.Sprintf("ifNull(toString(%s), '')", c))
 	case config.IPPrefix:
@@ -261,10 +270,6 @@ func startOf(function, c string, from config.Type) string {
 	}
 	return fmt.Sprintf("toDateTime(%s(toDate(%s, 'UTC')), 'UTC')", function, c)
 }
-
-// variableSegment matches a segment of a path that stands for one thing among
-// many: a number, a long token with digits, anything with an "@", anything long.
-const variableSegment = `/([0-9]+|[0-9a-zA-Z_-]*[0-9][0-9a-zA-Z_-]{15,}|[^/]*@[^/]*|[^/]{40,})`
 
 // bands compiles ascending bounds to labels: "<0", "0-9", "10-99", "100+".
 func bands(bounds []int64, c string) string {

@@ -61,7 +61,7 @@ func (s *Store) levelQuery(dataset string) (*levelQuery, error) {
 		case c.InClass():
 			var levels []string
 			for level := range c.Levels {
-				levels = append(levels, g.value(transform(c, level, from)))
+				levels = append(levels, g.value(g.transform(c, level, from)))
 			}
 			q.Columns = append(q.Columns, levels)
 		case c.Sensitive != nil:

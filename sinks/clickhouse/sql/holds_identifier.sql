@@ -8,7 +8,7 @@
 (
     length(lapse_text) > {{longestText}} OR length(tokens(substring(lapse_text, 1, {{longestText}}))) > {{mostWords}}
     OR match(decodeURLComponent(lapse_text), '[^\\s@/]+@[^\\s@/]+\\.[A-Za-z]')
-    OR match(decodeURLComponent(lapse_text), '(^|[^0-9.])[0-9]{1,3}([.][0-9]{1,3}){3}([^0-9.]|$)')
+    OR match(decodeURLComponent(lapse_text), '(^|[^0-9.])[0-9]{1,3}([.][0-9]{1,3}){3}([^0-9.]|$)') AND NOT ({{template "is_network.sql"}})
     OR arrayExists(lapse_words -> (lapse_partition, lapse_words) IN (
         SELECT lapse_partition, arrayJoin([lapse_identifier, arrayStringConcat(tokens(lowerUTF8(lapse_identifier)), ' ')]) AS lapse_words
         FROM (

@@ -1,0 +1,74 @@
+package clickhouse
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/facesoft/lapse/config"
+)
+
+// commonQuery is what the statement is rendered from that finds the values of one column
+// that people enough have.
+type commonQuery struct {
+	G           *generalisation // with that one value
+	WithSubject bool
+	Least       int64 // people
+
+	WithoutTainted bool // never: every row counts
+	SensitiveTexts []string
+}
+
+// other is what becomes of rare values.
+const other = "'other'"
+
+// common compiles a level that leaves what the level before it gives where enough people
+// of the partition have it, and makes "other" of the rest. The people are counted by the
+// statement that generalises: what is rare is so on each day by itself, and is found out
+// again when the publication is verified.
+func (g *generalisation) common(published config.PublishedColumn, level int, from *config.Column) string {
+	before := level - 1
+	for before >= 0 && published.Levels[before].Name == config.Rare { // that leaves what this level leaves
+		before--
+	}
+	value := fmt.Sprintf("ifNull(toString(%s), '')", quote(from.Name))
+	if before >= 0 {
+		value = fmt.Sprintf("toString(%s)", g.transform(published, before, from))
+	}
+	of := &generalisation{Personal: g.Personal, Time: g.Time, Subject: g.Subject, Expressions: []string{value}}
+	common, err := render("common_values", &commonQuery{G: of, WithSubject: true, Least: published.Levels[level].Numbers[0]})
+	if err != nil {
+		panic(err) // both are the program's own
+	}
+	return fmt.Sprintf("if((toString(lapse_rows._partition_id), %[1]s) IN (\n%[2]s\n), %[1]s, %[3]s)", value, common, other)
+}
+
+// withoutQuery compiles a URL without what may follow its path, and without a user name
+// and password in it.
+func withoutQuery(c string) string {
+	return fmt.Sprintf(`replaceRegexpOne(cutQueryStringAndFragment(%s), '^([^/]*//)[^/]*@', '\\1')`, c)
+}
+
+// route compiles a path with ":id" for each segment that stands for one thing among many: a
+// number, a long token with digits, anything with an "@", anything long. It looks at the
+// segments one by one: a single expression over the path costs up to 17 times as much.
+func route(path string) string {
+	const variable = `lengthUTF8(s) >= 40 OR position(s, '@') > 0 OR match(s, '^[0-9]+$') OR ` +
+		`length(s) >= 16 AND match(s, '^[0-9A-Za-z_-]+$') AND match(left(s, length(s) - 15), '[0-9]')`
+	return fmt.Sprintf("arrayStringConcat(arrayMap(s -> if(%s, ':id', s), splitByChar('/', %s)), '/')", variable, path)
+}
+
+// gridCell compiles the lower edge of the cell that a number lies in. It is worked out in
+// whole numbers, so that 51.3 lies in the cell of 51.3 and not of 51.2.
+func gridCell(t config.Transform, c string) string {
+	step, parts := t.GridStep()
+	return fmt.Sprintf("toString(floor(%s * %d / %d) * %d / %d + 0)", c, parts, step, step, parts)
+}
+
+// joined compiles the values of several columns as one, as "GB/England/London".
+func joined(columns []string) string {
+	texts := make([]string, len(columns))
+	for i, name := range columns {
+		texts[i] = fmt.Sprintf("toString(%s)", quote(name))
+	}
+	return fmt.Sprintf("arrayStringConcat([%s], '/')", strings.Join(texts, ", "))
+}
