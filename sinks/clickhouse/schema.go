@@ -44,7 +44,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	}
 	wanted, err := views(s.policy, s.db)
 	if err == nil {
-		err = s.makeViews(ctx, wanted) // over columns that may be new
+		err = s.makeViews(ctx, wanted, live) // over columns that may be new
 	}
 	if err != nil {
 		return fmt.Errorf("prepare clickhouse: %w", err)

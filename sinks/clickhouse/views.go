@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -75,28 +76,39 @@ func newView(db Databases, d *config.Dataset, of *config.View) (*view, error) {
 	return v, nil
 }
 
-// makeViews makes the views that are missing or defined otherwise.
-func (s *Store) makeViews(ctx context.Context, wanted []*view) error {
-	if len(wanted) == 0 {
-		return nil
-	}
-	live := map[string]string{}
+// ownView matches the comment of a view that Lapse has made.
+var ownView = regexp.MustCompile(`; from [^;]*; definition [0-9a-f]{16}$`)
+
+// makeViews makes the views that are missing or defined otherwise, and drops those that
+// Lapse has made and the policy has no more: they hold nothing themselves. What is
+// dropped is taken out of live.
+func (s *Store) makeViews(ctx context.Context, wanted []*view, live map[string]*liveTable) error {
+	comments := map[string]string{}
 	err := s.query(ctx, "live_views", s.db, nil, func(r driver.Rows) error {
 		var name, comment string
 		err := r.Scan(&name, &comment)
-		live[name] = comment
+		comments[name] = comment
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for _, v := range wanted {
-		if live[v.Name] == v.Comment {
-			continue
+		if comments[v.Name] != v.Comment {
+			if err := s.exec(ctx, "create_view", v, nil); err != nil {
+				return fmt.Errorf("%s.%s: %w", v.Database, v.Name, err)
+			}
 		}
-		if err := s.exec(ctx, "create_view", v, nil); err != nil {
-			return fmt.Errorf("%s.%s: %w", v.Database, v.Name, err)
+		delete(comments, v.Name)
+	}
+	for name, comment := range comments {
+		if !ownView.MatchString(comment) {
+			continue // compare says what is wrong with it
 		}
+		if err := s.exec(ctx, "drop_view", &view{Database: s.db.Analytics, Name: name}, nil); err != nil {
+			return fmt.Errorf("%s.%s: %w", s.db.Analytics, name, err)
+		}
+		delete(live, s.db.Analytics+"."+name)
 	}
 	return nil
 }
