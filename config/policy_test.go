@@ -82,7 +82,7 @@ func TestFaultsNamePlaceFieldAndCure(t *testing.T) {
 		"strays of no bucket":           {"    buckets: [training]\n", "", "training.strays.buckets: name the buckets of the settings"},
 		"k below two":                   {"k: 10", "k: 1", "datasets[events].publish.k: k must be at least 2"},
 		"an identifier published":       {"from: occurred_at, levels: [hour, day]", "from: ip, levels: [keep, any]", `"ip" identifies directly and may not be published`},
-		"an identifier as sorting key":  {"order_by: [call, name]", "order_by: [call, ip]", "a sorting key stays in the parts' metadata"},
+		"an identifier as sorting key":  {"order_by: [call]\n    retention:\n      - trigger: event_time", "order_by: [call, ip]\n    retention:\n      - trigger: event_time", "a sorting key stays in the parts' metadata"},
 		"a text as measure":             {"from: clicks, measure: true", "from: title, measure: true", "a measure is a number that identifies nobody"},
 		"a transform that is none":      {"levels: [hour, day]", "levels: [hour, century]", `"century" is not a transform; use one of any`},
 		"a transform that does not fit": {"levels: [hour, day]", "levels: [url_path]", `"url_path" does not apply to DateTime64(3)`},
