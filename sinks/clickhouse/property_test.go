@@ -12,50 +12,78 @@ import (
 	"testing"
 
 	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/clickhouse"
 	"github.com/facesoft/lapse/sinks/sinktest"
 )
+
+// visited is a visit with what is stored beside it.
+type visited struct {
+	visit
+	batch uint32
+	ms    int // -1: not known
+}
+
+func (r visited) partition() sinks.Partition {
+	return sinks.Partition{Day: day(r.day).Day, Batch: r.batch}
+}
+
+// level is one generalisation, as the policy has it and as it is worked out here.
+type level struct {
+	yaml string
+	// of generalises; others are the rows of the same partition.
+	of func(r visited, others *partition) string
+}
+
+// classColumn is a published column with its levels.
+type classColumn struct {
+	name, from string
+	hierarchy  string // in place of the levels' own words
+	levels     []level
+}
 
 // publication is a random way to publish visits.
 type publication struct {
 	k         int
 	limit     float64 // 1: none
-	sensitive bool    // the country is a sensitive column, and no part of the class
+	columns   []classColumn
+	sensitive bool // the country is a sensitive column, and no part of the class
 	distinct  int
 	entropy   float64
 	recursive bool // with c = 2 and l = 2
 	closeness float64
-	chain     [][3]int // levels of hour, page and country
+	chain     [][]int // levels of the columns
 }
 
 func randomPublication(r *rand.Rand) publication {
-	p := publication{k: 2 + r.IntN(4), limit: []float64{1, 1, 0.5, 0.1}[r.IntN(4)], sensitive: r.IntN(3) > 0}
-	if p.sensitive {
-		for p.distinct+int(p.entropy*10)+int(p.closeness*100) == 0 && !p.recursive {
-			p.distinct = []int{0, 2, 3}[r.IntN(3)]
-			p.entropy = []float64{0, 1.5, 2, 2.7}[r.IntN(4)]
-			p.recursive = r.IntN(3) == 0
-			p.closeness = []float64{0, 0.2, 0.5}[r.IntN(3)]
-		}
+	p := publication{k: 2 + r.IntN(4), limit: []float64{1, 1, 0.5, 0.1}[r.IntN(4)], sensitive: r.IntN(2) > 0}
+	p.columns = []classColumn{randomHour(r), randomPage(r)}
+	if r.IntN(2) == 0 {
+		p.columns = append(p.columns, randomNumber(r))
 	}
-	most := [3]int{1, 2, 1}
-	if p.sensitive {
-		most[2] = 0
+	if !p.sensitive {
+		p.columns = append(p.columns, randomCountry(r))
 	}
-	var level [3]int
+	for p.sensitive && p.distinct+int(p.entropy*10)+int(p.closeness*100) == 0 && !p.recursive {
+		p.distinct = []int{0, 2, 3}[r.IntN(3)]
+		p.entropy = []float64{0, 1.5, 2, 2.7}[r.IntN(4)]
+		p.recursive = r.IntN(3) == 0
+		p.closeness = []float64{0, 0.2, 0.5}[r.IntN(3)]
+	}
+	vector := make([]int, len(p.columns))
 	for {
-		p.chain = append(p.chain, level)
+		p.chain = append(p.chain, slices.Clone(vector))
 		var room []int
-		for i := range most {
-			if level[i] < most[i] {
+		for i, c := range p.columns {
+			if vector[i] < len(c.levels)-1 {
 				room = append(room, i)
 			}
 		}
-		if len(room) == 0 || len(p.chain) > 1 && r.IntN(4) == 0 {
+		if len(room) == 0 || len(p.chain) > 1 && r.IntN(5) == 0 {
 			return p
 		}
 		for range 1 + r.IntN(2) {
-			if i := room[r.IntN(len(room))]; level[i] < most[i] {
-				level[i]++
+			if i := room[r.IntN(len(room))]; vector[i] < len(p.columns[i].levels)-1 {
+				vector[i]++
 			}
 		}
 	}
@@ -63,7 +91,18 @@ func randomPublication(r *rand.Rand) publication {
 
 // policy writes the policy above with this publication in place of its own.
 func (p publication) policy() string {
-	country := "levels: [keep, any]"
+	var columns strings.Builder
+	for _, c := range p.columns {
+		var levels []string
+		for _, l := range c.levels {
+			levels = append(levels, l.yaml)
+		}
+		said := "levels: [" + strings.Join(levels, ", ") + "]"
+		if c.hierarchy != "" {
+			said = "hierarchy: " + c.hierarchy
+		}
+		fmt.Fprintf(&columns, "        - {name: %s, from: %s, %s}\n", c.name, c.from, said)
+	}
 	if p.sensitive {
 		var asked []string
 		if p.distinct > 0 {
@@ -78,51 +117,78 @@ func (p publication) policy() string {
 		if p.closeness > 0 {
 			asked = append(asked, fmt.Sprint("t: ", p.closeness))
 		}
-		country = "sensitive: {" + strings.Join(asked, ", ") + "}"
+		fmt.Fprintf(&columns, "        - {name: country, from: country, sensitive: {%s}}\n", strings.Join(asked, ", "))
 	}
 	var chain []string
 	for _, v := range p.chain {
-		step := fmt.Sprintf("hour: %d, page: %d", v[0], v[1])
-		if !p.sensitive {
-			step += fmt.Sprint(", country: ", v[2])
+		var step []string
+		for i, c := range p.columns {
+			step = append(step, fmt.Sprintf("%s: %d", c.name, v[i]))
 		}
-		chain = append(chain, "{"+step+"}")
+		chain = append(chain, "{"+strings.Join(step, ", ")+"}")
 	}
 	before, _, _ := strings.Cut(visits, "    publish:\n")
-	return before + fmt.Sprintf("    publish:\n      k: %d\n      suppression_limit: %g\n      columns:\n"+
-		"        - {name: hour, from: at, levels: [hour, day]}\n        - {name: page, from: path, levels: [url_path, url_section, any]}\n"+
-		"        - {name: country, from: country, %s}\n        - {name: ms, from: ms, measure: true}\n      chain: [%s]\n", p.k, p.limit, country, strings.Join(chain, ", "))
+	return before + fmt.Sprintf("    publish:\n      k: %d\n      suppression_limit: %g\n      columns:\n%s        - {name: measured, from: ms, measure: true}\n      chain: [%s]\n",
+		p.k, p.limit, columns.String(), strings.Join(chain, ", "))
 }
 
-// class generalises a visit, independently of the program.
-func (p publication) class(v visit, level int) string {
-	vector := p.chain[level]
-	hour, page, country := v.hour, v.path, v.country
-	if vector[0] == 1 {
-		hour = 0
+// partition is the rows that are published together.
+type partition struct {
+	rows   []visited
+	person func(visit) string
+}
+
+func newPartition(rows []visited) *partition {
+	plain := make([]visit, len(rows))
+	for i, r := range rows {
+		plain[i] = r.visit
 	}
-	switch vector[1] {
-	case 1:
-		page = "/" + strings.Split(v.path+"/", "/")[1]
-	case 2:
-		page = "*"
+	return &partition{rows, persons(plain)}
+}
+
+// people counts those who have a value.
+func (p *partition) people(value func(visited) string, wanted string) int {
+	who := map[string]bool{}
+	for _, r := range p.rows {
+		if value(r) == wanted {
+			who[p.person(r.visit)] = true
+		}
 	}
-	if vector[2] == 1 || p.sensitive {
-		country = "*"
+	return len(who)
+}
+
+// named reports whether a text holds an identifier of somebody of the partition.
+func (p *partition) named(text string) bool {
+	words := strings.Split(text, "/")
+	return slices.ContainsFunc(p.rows, func(r visited) bool {
+		return r.user != "" && slices.Contains(words, r.user) || r.visitor != "" && slices.Contains(words, r.visitor)
+	})
+}
+
+// class generalises a record, independently of the program. It is "" where it names
+// somebody.
+func (p publication) class(r visited, in *partition, vector int) string {
+	class := fmt.Sprintf("%s|%d", in.rows[0].partition().Day, r.batch)
+	for i, c := range p.columns {
+		text := c.levels[p.chain[vector][i]].of(r, in)
+		if c.from != "at" && c.from != "ms" && in.named(text) {
+			return ""
+		}
+		class += "|" + text
 	}
-	return fmt.Sprint(v.day, "|", hour, "|", page, "|", country, "|", level)
+	return class + fmt.Sprint("|", vector)
 }
 
 // holds checks all that is asked of a class, row by row and with maps.
-func (p publication) holds(class, all []visit, person func(visit) string) bool {
+func (p publication) holds(class []visited, all *partition) bool {
 	people := map[string]bool{}
-	for _, v := range class {
-		people[person(v)] = true
+	for _, r := range class {
+		people[all.person(r.visit)] = true
 	}
 	if len(people) < p.k || !p.sensitive {
 		return len(people) >= p.k
 	}
-	here, overall := valuesOf(class, person), valuesOf(all, person)
+	here, overall := valuesOf(class, all.person), valuesOf(all.rows, all.person)
 	counts := slices.SortedFunc(maps.Values(here), func(a, b float64) int { return int(b - a) })
 	total, everywhere := sum(counts), sum(slices.Collect(maps.Values(overall)))
 	entropy, distance := 0.0, 0.0
@@ -139,10 +205,10 @@ func (p publication) holds(class, all []visit, person func(visit) string) bool {
 }
 
 // valuesOf counts the people of whom each value is known.
-func valuesOf(rows []visit, person func(visit) string) map[string]float64 {
+func valuesOf(rows []visited, person func(visit) string) map[string]float64 {
 	seen, counts := map[string]bool{}, map[string]float64{}
 	for _, v := range rows {
-		if key := person(v) + "|" + v.country; !seen[key] {
+		if key := person(v.visit) + "|" + v.country; !seen[key] {
 			seen[key] = true
 			counts[v.country]++
 		}
@@ -157,20 +223,20 @@ func sum(counts []float64) (total float64) {
 	return total
 }
 
-// expected publishes one day: the rows of each class that is published, by what
-// is published of them.
-func (p publication) expected(rows []visit) (classes map[string][]visit, suppressed int) {
-	person := persons(rows)
-	classes = map[string][]visit{}
-	rest := rows
-	for level := range p.chain {
-		candidates := map[string][]visit{}
-		for _, v := range rest {
-			candidates[p.class(v, level)] = append(candidates[p.class(v, level)], v)
+// expected publishes one partition: the rows of each class that is published, by what is
+// published of them.
+func (p publication) expected(in *partition) (classes map[string][]visited, suppressed int) {
+	classes = map[string][]visited{}
+	rest := in.rows
+	for vector := range p.chain {
+		candidates := map[string][]visited{}
+		for _, r := range rest {
+			class := p.class(r, in, vector)
+			candidates[class] = append(candidates[class], r)
 		}
 		rest = nil
 		for name, class := range candidates {
-			if p.holds(class, rows, person) {
+			if name != "" && p.holds(class, in) {
 				classes[name] = class
 			} else {
 				rest = append(rest, class...)
@@ -180,75 +246,163 @@ func (p publication) expected(rows []visit) (classes map[string][]visit, suppres
 	return classes, len(rest)
 }
 
+func randomRows(r *rand.Rand) (rows []visited) {
+	people := 10 + r.IntN(40)
+	for i := range 30 + r.IntN(500) {
+		v := visited{ms: -1, visit: visit{day: r.IntN(2), hour: r.IntN(3), path: fmt.Sprintf("/s%d/p%d", r.IntN(3), min(r.IntN(9), r.IntN(9))), country: []string{"GB", "DE", "FR", "", "GB"}[r.IntN(5)]}}
+		if i%2 == 0 { // as block has it
+			v.ms = i
+		}
+		if r.IntN(4) == 0 {
+			v.batch = 1
+		}
+		who := r.IntN(people)
+		switch r.IntN(12) {
+		case 0:
+			v.path = fmt.Sprintf("/s%d/%d", r.IntN(3), r.IntN(1000))
+		case 1:
+			v.path = fmt.Sprintf("/s%d/user%d", r.IntN(3), r.IntN(people))
+		}
+		if r.IntN(2) == 0 {
+			v.user = fmt.Sprint("user", who)
+		}
+		if v.user == "" || r.IntN(2) == 0 {
+			v.visitor = fmt.Sprint("visitor", who)
+		}
+		rows = append(rows, v)
+	}
+	return rows
+}
+
 // I4 for any policy and any data: what is published is what an independent reading of
 // the policy gives, class by class and value by value.
 func TestWhateverThePolicyItsRequirementsHold(t *testing.T) {
 	t.Parallel()
 	seeds := uint64(12)
 	if os.Getenv("LAPSE_SOAK") != "" {
-		seeds = 300
+		seeds = 500
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 7))
-			p := randomPublication(r)
-			var rows []visit
-			for range 30 + r.IntN(400) {
-				v := visit{hour: r.IntN(3), path: fmt.Sprintf("/s%d/p%d", r.IntN(3), r.IntN(4)), country: []string{"GB", "DE", "FR", "", "GB"}[r.IntN(5)]}
-				who := r.IntN(40)
-				if r.IntN(2) == 0 {
-					v.user = fmt.Sprint("user", who)
-				}
-				if v.user == "" || r.IntN(2) == 0 {
-					v.visitor = fmt.Sprint("visitor", who)
-				}
-				rows = append(rows, v)
-			}
-			p.check(t, rows)
+			randomPublication(r).check(t, randomRows(r))
 		})
 	}
 }
 
-func (p publication) check(t *testing.T, rows []visit) {
+func (p publication) check(t *testing.T, rows []visited) {
 	t.Helper()
 	s, o := sinktest.Store(t, sinktest.Policy(t, []byte(p.policy())))
-	insert(t, s, 1, rows)
-	staged, err := s.Stage(t.Context(), "visits", []sinks.Partition{day(0)})
+	insertRows(t, s, rows)
+	parts := map[sinks.Partition][]visited{}
+	for _, r := range rows {
+		parts[r.partition()] = append(parts[r.partition()], r)
+	}
+	staged, err := s.Stage(t.Context(), "visits", slices.Collect(maps.Keys(parts)))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer staged.Discard(t.Context()) //nolint:errcheck // a test's
-	classes, suppressed := p.expected(rows)
 	want, values := map[string]int{}, map[string]int{}
-	for name, class := range classes {
-		want[name] = len(class)
-		for _, v := range class {
-			values[name+"|"+v.country]++
+	for at, rows := range parts {
+		classes, suppressed := p.expected(newPartition(rows))
+		err = staged.Publish(t.Context(), at)
+		if over := float64(suppressed) > p.limit*float64(len(rows)); over != errors.Is(err, sinks.ErrSuppression) || !over && err != nil {
+			t.Fatalf("%d of %d rows are suppressed, with a limit of %g: %v", suppressed, len(rows), p.limit, err)
+		} else if over {
+			continue
 		}
-	}
-	err = staged.Publish(t.Context(), day(0))
-	if over := float64(suppressed) > p.limit*float64(len(rows)); over != errors.Is(err, sinks.ErrSuppression) || !over && err != nil {
-		t.Fatalf("%d of %d rows are suppressed, with a limit of %g: %v", suppressed, len(rows), p.limit, err)
-	} else if over {
-		want, values = nil, nil
+		for name, class := range classes {
+			want[name] = len(class)
+			for _, v := range class {
+				values[name+"|"+v.country]++
+			}
+		}
 	}
 	if err := staged.Verify(t.Context()); err != nil {
 		t.Error(err)
 	}
-	got, gotValues := map[string]int{}, map[string]int{}
-	for _, row := range query(t, o, "SELECT toString(day - toDate('2024-01-01')), toString(toHour(hour)), page, country, toString(lapse_level), count() FROM visits GROUP BY ALL") {
-		name := fmt.Sprintf("%s|%s|%s|%s|%s", row[:5]...)
-		if p.sensitive {
-			name = fmt.Sprintf("%s|%s|%s|*|%s", row[0], row[1], row[2], row[4])
-			gotValues[name+"|"+row[3].(string)] += int(row[5].(uint64))
-		}
-		got[name] += int(row[5].(uint64))
-	}
-	if !maps.Equal(got, want) && len(got)+len(want) > 0 {
+	got, gotValues := p.published(t, o)
+	if !maps.Equal(got, want) {
 		t.Errorf("%+v: published are %v, want %v", p, got, want)
 	}
-	if p.sensitive && !maps.Equal(gotValues, values) && len(gotValues)+len(values) > 0 {
+	if p.sensitive && !maps.Equal(gotValues, values) {
 		t.Errorf("%+v: published values are %v, want %v", p, gotValues, values)
+	}
+	p.checkAfterErasure(t, s, o, rows, got)
+}
+
+func insertRows(t *testing.T, s *clickhouse.Store, rows []visited) {
+	t.Helper()
+	plain := make([]visit, len(rows))
+	for i, r := range rows {
+		plain[i] = r.visit
+	}
+	b := block(1, plain)
+	for i, r := range rows {
+		b.Batches[i] = r.batch
+	}
+	if err := s.Insert(t.Context(), b, sinks.NewID()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// published reads how many rows each class has, and each value in it.
+func (p publication) published(t *testing.T, o clickhouse.Options) (classes, values map[string]int) {
+	t.Helper()
+	parts := []string{"toString(day)", "toString(lapse_batch)"}
+	for _, c := range p.columns {
+		parts = append(parts, "toString("+c.name+")")
+	}
+	country := "''"
+	if p.sensitive {
+		country = "country"
+	}
+	classes, values = map[string]int{}, map[string]int{}
+	for _, row := range query(t, o, fmt.Sprintf("SELECT arrayStringConcat([%s, toString(lapse_level)], '|') AS class, %s AS value, count() FROM visits GROUP BY class, value", strings.Join(parts, ", "), country)) {
+		classes[row[0].(string)] += int(row[2].(uint64))
+		values[fmt.Sprint(row[0], "|", row[1])] += int(row[2].(uint64))
+	}
+	return classes, values
+}
+
+// checkAfterErasure erases some people from the personal rows of what is published. Where
+// it is said to stand, all classes hold k of the others.
+func (p publication) checkAfterErasure(t *testing.T, s *clickhouse.Store, o clickhouse.Options, rows []visited, published map[string]int) {
+	t.Helper()
+	erased := []string{"user1", "user2", "visitor1", "visitor2"}
+	execute(t, o, statement(o, "ALTER TABLE {personal}.visits DELETE WHERE user IN ('user1', 'user2') OR visitor IN ('visitor1', 'visitor2') SETTINGS mutations_sync = 2"))
+	parts := map[sinks.Partition][]visited{}
+	for _, r := range rows {
+		if !slices.Contains(erased, r.user) && !slices.Contains(erased, r.visitor) {
+			parts[r.partition()] = append(parts[r.partition()], r)
+		}
+	}
+	for at, left := range parts {
+		staged, err := s.Stage(t.Context(), "visits", []sinks.Partition{at})
+		if err != nil {
+			t.Fatal(err)
+		}
+		stands, err := staged.Stands(t.Context())
+		if err := errors.Join(err, staged.Discard(t.Context())); err != nil {
+			t.Fatal(err)
+		}
+		in := newPartition(left)
+		for vector := range p.chain {
+			people := map[string]map[string]bool{}
+			for _, r := range left {
+				class := p.class(r, in, vector)
+				if people[class] == nil {
+					people[class] = map[string]bool{}
+				}
+				people[class][in.person(r.visit)] = true
+			}
+			for class := range published {
+				if stands[at] && strings.HasPrefix(class, fmt.Sprintf("%s|%d|", at.Day, at.Batch)) && strings.HasSuffix(class, fmt.Sprint("|", vector)) && len(people[class]) < p.k {
+					t.Errorf("%s is said to stand, and %s has %d people left of %d", at, class, len(people[class]), p.k)
+				}
+			}
+		}
 	}
 }
 
@@ -256,7 +410,7 @@ func (p publication) check(t *testing.T, rows []visit) {
 // the personal rows have.
 func TestVerificationNoticesSensitiveValues(t *testing.T) {
 	t.Parallel()
-	p := publication{k: 3, limit: 1, sensitive: true, distinct: 2, chain: [][3]int{{0, 0, 0}}}
+	p := publication{k: 3, limit: 1, sensitive: true, distinct: 2, columns: []classColumn{randomHour(nil), pageLevels[0]}, chain: [][]int{{0, 0}}}
 	for name, c := range map[string]struct{ damage, want string }{
 		"other values": {"ALTER TABLE {published}.visits UPDATE country = 'XX' WHERE 1 SETTINGS mutations_sync = 2", "sensitive values are not published as often"},
 		"as they are":  {"SELECT 1", ""},
@@ -284,7 +438,7 @@ func TestVerificationNoticesSensitiveValues(t *testing.T) {
 // A sensitive text that names somebody is not published, and its row does not count.
 func TestSensitiveTextsWithIdentifiersAreNotPublished(t *testing.T) {
 	t.Parallel()
-	p := publication{k: 3, limit: 1, sensitive: true, distinct: 2, chain: [][3]int{{0, 0, 0}}}
+	p := publication{k: 3, limit: 1, sensitive: true, distinct: 2, columns: []classColumn{randomHour(nil), pageLevels[0]}, chain: [][]int{{0, 0}}}
 	s, o := sinktest.Store(t, sinktest.Policy(t, []byte(p.policy())))
 	rows := []visit{{user: "somebody1", path: "/", country: "GB"}, {user: "b", path: "/", country: "DE"}, {user: "c", path: "/", country: "GB"}, {user: "d", path: "/", country: "near somebody1"}}
 	insert(t, s, 1, rows)
