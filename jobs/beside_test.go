@@ -43,30 +43,43 @@ func prepared(t *testing.T, input *generated, n int) *site {
 }
 
 // I7 does not rest on locks: three workers that know nothing of each other's locks
-// do the same job at once, and the state is that of one.
+// do the same job at once, and the state is that of one. A long run (LAPSE_SOAK) has
+// them do so twenty times.
 func TestJobBesideItselfEndsAsAlone(t *testing.T) {
 	t.Parallel()
+	times := 1
+	if os.Getenv("LAPSE_SOAK") != "" {
+		times = 20
+	}
 	for n, stage := range stages(&site{}) {
 		t.Run(stage.name, func(t *testing.T) {
 			t.Parallel()
-			alone, together := prepared(t, handful(12), n+1), prepared(t, handful(12), n)
-			var group sync.WaitGroup
-			for range 3 {
-				w := together.newWorker(nil)
-				stage := stages(together)[n]
-				group.Go(func() {
-					if _, err := w.run(t.Context(), stage.job(w), stage.asOf); err != nil {
-						t.Errorf("one of them: %v", err)
-					}
-				})
+			want := prepared(t, handful(12), n+1).state()
+			for i := range times {
+				t.Run(fmt.Sprint(i), func(t *testing.T) { threeAtOnce(t, n, want) })
 			}
-			group.Wait()
-			if got, want := together.state(), alone.state(); got != want {
-				t.Errorf("together:\n%s\nalone:\n%s", got, want)
-			}
-			together.pairsUp()
 		})
 	}
+}
+
+// threeAtOnce has three workers do one of the jobs.
+func threeAtOnce(t *testing.T, n int, want string) {
+	together := prepared(t, handful(12), n)
+	var group sync.WaitGroup
+	for range 3 {
+		w := together.newWorker(nil)
+		stage := stages(together)[n]
+		group.Go(func() {
+			if _, err := w.run(t.Context(), stage.job(w), stage.asOf); err != nil {
+				t.Errorf("one of them: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	if got := together.state(); got != want {
+		t.Errorf("together:\n%s\nalone:\n%s", got, want)
+	}
+	together.pairsUp()
 }
 
 // pairsUp checks that every intent has an outcome, every outcome an intent before
