@@ -178,6 +178,18 @@ func (p *Policy) FieldDescription(field string) (string, bool) {
 	return "", false
 }
 
+// FieldClause returns the clause that the category of a field such as
+// technical.ip_address is collected by, or "".
+func (p *Policy) FieldClause(field string) string {
+	category, _, _ := strings.Cut(field, ".")
+	for _, c := range p.Categories {
+		if c.ID == category {
+			return c.Clause
+		}
+	}
+	return ""
+}
+
 // checkTraining checks the rule for training content.
 func (p *Policy) checkTraining(r *reporter) {
 	t := p.Training

@@ -72,12 +72,7 @@ func dictionaryColumn(p *config.Policy, d *config.Dataset, made tableColumn) Dic
 		if c.Meaning == "" {
 			c.Meaning, _ = p.FieldDescription(source.Field)
 		}
-		category, _, _ := strings.Cut(source.Field, ".")
-		for _, known := range p.Categories {
-			if known.ID == category {
-				c.Clause = known.Clause
-			}
-		}
+		c.Clause = p.FieldClause(source.Field)
 		for _, l := range published.Levels {
 			c.Levels = append(c.Levels, l.String())
 		}

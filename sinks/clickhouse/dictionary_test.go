@@ -29,8 +29,12 @@ func TestDictionaryIsThatOfTheLiveTables(t *testing.T) {
 				t.Errorf("%s.%s is described as %+v", table.Name, c.Name, c)
 			}
 		}
-		for _, row := range query(t, o, fmt.Sprintf("SELECT name, type FROM system.columns WHERE database = '%s' AND table = '%s' ORDER BY position", o.Databases.Analytics, table.Name)) {
+		for i, row := range query(t, o, fmt.Sprintf("SELECT name, type, comment FROM system.columns WHERE database = '%s' AND table = '%s' ORDER BY position", o.Databases.Analytics, table.Name)) {
 			want = append(want, fmt.Sprint(row[0], " ", row[1]))
+			comment := fmt.Sprint(row[2]) // what a column means, by which clause, and at which levels
+			if c := table.Columns[i]; !strings.HasPrefix(comment, c.Meaning) || c.Clause != "" && !strings.Contains(comment, c.Field+" ("+c.Clause+")") || len(c.Levels) > 0 && !strings.HasSuffix(comment, "; levels: "+strings.Join(c.Levels, ", ")) {
+				t.Errorf("%s.%s has the comment %q", table.Name, c.Name, comment)
+			}
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s is described as %q, and is %q", table.Name, got, want)

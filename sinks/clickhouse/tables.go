@@ -162,12 +162,13 @@ func publishedComment(p *config.Policy, c config.PublishedColumn, source *config
 	if words == "" {
 		words, _ = p.FieldDescription(source.Field)
 	}
+	words = fmt.Sprintf("%s; %s (%s)", words, source.Field, p.FieldClause(source.Field))
 	if !c.InClass() {
-		return fmt.Sprintf("%s; %s", words, source.Field)
+		return words
 	}
 	levels := make([]string, len(c.Levels))
 	for i, l := range c.Levels {
 		levels[i] = l.String()
 	}
-	return fmt.Sprintf("%s; %s; levels: %s", words, source.Field, strings.Join(levels, ", "))
+	return fmt.Sprintf("%s; levels: %s", words, strings.Join(levels, ", "))
 }
