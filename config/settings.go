@@ -46,8 +46,9 @@ type Settings struct {
 	// should lie where no backup of ClickHouse is restored over it.
 	ErasuresDir string `yaml:"erasures_dir,omitempty" env:"ERASURES_DIR"`
 	// ExportsDir holds the copies that are made for people; exports in DataDir if empty.
-	ExportsDir string      `yaml:"exports_dir,omitempty" env:"EXPORTS_DIR"`
-	Log        LogSettings `yaml:"log,omitempty" envPrefix:"LOG_"`
+	ExportsDir string         `yaml:"exports_dir,omitempty" env:"EXPORTS_DIR"`
+	Log        LogSettings    `yaml:"log,omitempty" envPrefix:"LOG_"`
+	Traces     TracesSettings `yaml:"traces,omitempty" envPrefix:"TRACES_"`
 
 	// File is the file that was read, if there was one.
 	File string `yaml:"-"`
@@ -145,6 +146,14 @@ type S3Settings struct {
 type LogSettings struct {
 	Level  string `yaml:"level,omitempty" env:"LEVEL"`   // debug, info, warn or error
 	Format string `yaml:"format,omitempty" env:"FORMAT"` // text or json
+}
+
+// TracesSettings say where spans of runs are sent; nowhere if Endpoint is empty and
+// OTEL_EXPORTER_OTLP_ENDPOINT is not set.
+type TracesSettings struct {
+	// Endpoint is the address of a receiver of OTLP over HTTP, with its path, such as
+	// http://collector:4318/v1/traces.
+	Endpoint string `yaml:"endpoint,omitempty" env:"ENDPOINT"`
 }
 
 // LoadSettings reads the settings from file, if it is not empty, and then from the
@@ -286,6 +295,9 @@ func (s *Settings) check(r *reporter) {
 	if s.Log.Level != "" && !contains([]string{"debug", "info", "warn", "error"}, s.Log.Level) {
 		r.fault(root.key("log").key("level"), "%q is not a level; use debug, info, warn or error", s.Log.Level)
 	}
+	if t := s.Traces.Endpoint; t != "" && serverURL(t) == nil {
+		r.fault(root.key("traces").key("endpoint"), "%q is not an address; write one such as http://collector:4318/v1/traces", t)
+	}
 	if s.Log.Format != "" && !contains([]string{"text", "json"}, s.Log.Format) {
 		r.fault(root.key("log").key("format"), "%q is not a format; use text or json", s.Log.Format)
 	}
@@ -315,12 +327,21 @@ func (s *AuditSettings) check(r *reporter, at place) {
 }
 
 func (s *S3Settings) check(r *reporter, at place) {
-	if u, err := url.Parse(s.Endpoint); err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || strings.Trim(u.Path, "/") != "" {
+	if u := serverURL(s.Endpoint); u == nil || strings.Trim(u.Path, "/") != "" {
 		r.fault(at.key("endpoint"), "give the address of the store, such as https://s3.eu-west-1.amazonaws.com, without the bucket")
 	}
 	if s.Bucket == "" {
 		r.fault(at.key("bucket"), "name the bucket in the store")
 	}
+}
+
+// serverURL returns the address of a server that speaks HTTP, or nil if the text is none.
+func serverURL(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return nil
+	}
+	return u
 }
 
 // CheckRegions refuses a store outside the regions that the policy allows, unless

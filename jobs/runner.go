@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-multierror"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/facesoft/lapse/config"
@@ -67,7 +69,9 @@ var ErrAudit = errors.New("the audit log cannot be written, so nothing more is d
 
 // Run runs a job for the policy as of a time. A report comes with every error
 // that met single steps; those do not keep others from being done.
-func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (*Report, error) {
+func (r *Runner) Run(ctx context.Context, job Job, asOf time.Time) (report *Report, err error) {
+	ctx, span := tracer.Start(ctx, "run "+string(job.Kind()), trace.WithAttributes(attribute.String("lapse.policy_version", r.Policy.Version)))
+	defer func() { endRun(span, report, err) }()
 	ctx, release, err := r.hold(ctx, string(job.Kind()))
 	if err != nil {
 		return nil, err
@@ -209,7 +213,10 @@ func (n *run) openIntents(ctx context.Context) (open []*sinks.Entry, err error) 
 // work plans and executes. Steps that were interrupted come first.
 func (n *run) work(ctx context.Context, interrupted []Step) error {
 	sinks.Failpoint(string(n.job.Kind()) + ".announced")
-	for planned, err := range portions(ctx, n.job, n.asOf) {
+	planning, span := tracer.Start(ctx, "plan")
+	defer span.End()
+	for planned, err := range portions(planning, n.job, n.asOf) {
+		endPlan(span, len(planned), err)
 		if err != nil && (len(planned)+n.report.Steps == 0 || ctx.Err() != nil) {
 			return err
 		}
@@ -337,7 +344,9 @@ func (n *run) execute(ctx context.Context, steps []Step) error {
 	}
 	sinks.Failpoint(string(n.job.Kind()) + ".intent")
 	began := time.Now()
-	outcomes := n.job.Execute(ctx, Session{n.report.Run, n.asOf}, steps)
+	working, span := startSteps(ctx, steps)
+	outcomes := n.job.Execute(working, Session{n.report.Run, n.asOf}, steps)
+	endSteps(span, outcomes)
 	took := time.Since(began) / time.Duration(len(steps))
 	sinks.Failpoint(string(n.job.Kind()) + ".executed")
 	for i := range outcomes {

@@ -26,8 +26,9 @@ type app struct {
 	output       string
 	logLevel     string
 
-	settings *config.Settings
-	log      *slog.Logger
+	settings    *config.Settings
+	log         *slog.Logger
+	closeTraces func() // set by prepare
 }
 
 // run executes one command line and returns the exit code.
@@ -39,6 +40,9 @@ func run(ctx context.Context, args []string, in io.Reader, out, errors io.Writer
 	root.SetOut(out)
 	root.SetErr(errors)
 	err := root.ExecuteContext(ctx)
+	if a.closeTraces != nil {
+		a.closeTraces()
+	}
 	if err != nil {
 		_, _ = fmt.Fprintln(errors, "lapse:", err)
 	}
@@ -87,8 +91,8 @@ Exit codes:
 	return root
 }
 
-// prepare loads the settings before any command runs.
-func (a *app) prepare(*cobra.Command, []string) error {
+// prepare loads the settings before any command runs, and sees to the log and to traces.
+func (a *app) prepare(c *cobra.Command, _ []string) error {
 	if a.output != "table" && a.output != "json" {
 		return usageError{fmt.Errorf("--output is table or json, not %q", a.output)}
 	}
@@ -105,8 +109,10 @@ func (a *app) prepare(*cobra.Command, []string) error {
 		}
 	}
 	a.settings = s
-	a.log, err = a.logger()
-	return err
+	if a.log, err = a.logger(); err != nil {
+		return err
+	}
+	return a.openTraces(c.Context())
 }
 
 // logger writes to standard error: text for people, JSON if the settings say so.

@@ -25,7 +25,7 @@ const nativeTimeout = 10 * time.Minute
 // ClickHouse stores atomically for each partition; the token makes a repetition
 // recognisable for each partition by itself. It would not if the rows came in
 // another number of blocks.
-func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) error {
+func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) (err error) {
 	t, err := s.table(b.Dataset)
 	if err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) erro
 	if err != nil {
 		return err
 	}
-	defer s.took("insert_block", time.Now())
+	defer s.took(ctx, "insert_block", time.Now(), &err)
 	err = s.native(ctx, ch.Query{
 		Body:     sql,
 		Input:    input,
@@ -144,7 +144,7 @@ func (s *Store) Known(ctx context.Context, dataset string, records []sinks.ID, f
 
 // Records implements sinks.Intake. They come in the native client's blocks: there
 // can be many.
-func (s *Store) Records(ctx context.Context, dataset string, first, last sinks.Day, each func([]sinks.ID)) error {
+func (s *Store) Records(ctx context.Context, dataset string, first, last sinks.Day, each func([]sinks.ID)) (err error) {
 	t, err := s.table(dataset)
 	if err != nil {
 		return err
@@ -153,7 +153,7 @@ func (s *Store) Records(ctx context.Context, dataset string, first, last sinks.D
 	if err != nil {
 		return err
 	}
-	defer s.took("records", time.Now())
+	defer s.took(ctx, "records", time.Now(), &err)
 	var records proto.ColUUID
 	var ids []sinks.ID
 	err = s.native(ctx, ch.Query{

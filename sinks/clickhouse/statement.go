@@ -13,6 +13,10 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"go.opentelemetry.io/otel"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/facesoft/lapse/sinks"
 )
@@ -51,12 +55,12 @@ func render(name string, data any) (string, error) {
 }
 
 // exec runs the statement in sql/<name>.sql.
-func (s *Store) exec(ctx context.Context, name string, data any, p parameters) error {
+func (s *Store) exec(ctx context.Context, name string, data any, p parameters) (err error) {
 	sql, err := render(name, data)
 	if err != nil {
 		return err
 	}
-	defer s.took(name, time.Now())
+	defer s.took(ctx, name, time.Now(), &err)
 	if err := s.conn.Exec(with(ctx, p), sql); err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
 	}
@@ -64,12 +68,12 @@ func (s *Store) exec(ctx context.Context, name string, data any, p parameters) e
 }
 
 // query runs the statement in sql/<name>.sql and calls scan for each row.
-func (s *Store) query(ctx context.Context, name string, data any, p parameters, scan func(driver.Rows) error) error {
+func (s *Store) query(ctx context.Context, name string, data any, p parameters, scan func(driver.Rows) error) (err error) {
 	sql, err := render(name, data)
 	if err != nil {
 		return err
 	}
-	defer s.took(name, time.Now())
+	defer s.took(ctx, name, time.Now(), &err)
 	rows, err := s.conn.Query(with(ctx, p), sql)
 	if err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
@@ -100,12 +104,12 @@ func (s *Store) queryRow(ctx context.Context, name string, data any, p parameter
 }
 
 // insert sends n rows to the table of the INSERT statement in sql/<name>.sql.
-func (s *Store) insert(ctx context.Context, name string, data any, n int, row func(i int) []any) error {
+func (s *Store) insert(ctx context.Context, name string, data any, n int, row func(i int) []any) (err error) {
 	sql, err := render(name, data)
 	if err != nil {
 		return err
 	}
-	defer s.took(name, time.Now())
+	defer s.took(ctx, name, time.Now(), &err)
 	batch, err := s.conn.PrepareBatch(ctx, sql)
 	if err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
@@ -122,7 +126,21 @@ func (s *Store) insert(ctx context.Context, name string, data any, n int, row fu
 	return nil
 }
 
-func (s *Store) took(name string, since time.Time) { s.trace(name, time.Since(since)) }
+// tracer makes a span of each statement, for OpenTelemetry: its name and the class of its
+// error, never its text or its parameters (I9).
+var tracer = otel.Tracer("github.com/facesoft/lapse/sinks/clickhouse")
+
+var system = trace.WithAttributes(attribute.String("db.system.name", "clickhouse"))
+
+// took tells how long a statement took that has ended, and how.
+func (s *Store) took(ctx context.Context, name string, since time.Time, err *error) {
+	s.trace(name, time.Since(since))
+	_, span := tracer.Start(ctx, name, trace.WithTimestamp(since), trace.WithSpanKind(trace.SpanKindClient), system)
+	if *err != nil {
+		span.SetStatus(codes.Error, string(sinks.ClassOf(*err)))
+	}
+	span.End()
+}
 
 func with(ctx context.Context, p parameters) context.Context {
 	if len(p) == 0 {
