@@ -65,6 +65,9 @@ func (p *Policy) checkConsent(r *reporter, root place) {
 		r.fault(root.key("purposes"), "purposes rest on consent: say under consent what holds where nobody has decided (undecided: take or refuse)")
 	case p.Consent != nil:
 		checkClause(r, at, p.Consent.Clause)
+		if !p.Consent.Keep.IsZero() {
+			checkReason(r, at, p.Consent.Clause, p.Consent.Rationale)
+		}
 		if !known(choices, p.Consent.Undecided) {
 			r.fault(at.key("undecided"), "%q is not a choice; use %s", p.Consent.Undecided, join(choices))
 		}

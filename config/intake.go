@@ -17,6 +17,29 @@ type ConsentRule struct {
 	// about it, such as traits.marketing. A record that says several things does not
 	// consent.
 	From map[string]StringList `yaml:"from,omitempty"`
+	// Keep is how long a decision is kept that holds no more, as proof of what held
+	// then: one in whose place a later one has come, from that on; a consent of somebody
+	// of whom nothing is held, from when it was given. What still holds is kept: a
+	// refusal, and a consent that data rest on. P3Y if it is left out.
+	Keep Period `yaml:"keep,omitempty"`
+	// Rationale says why this long.
+	Rationale string `yaml:"rationale,omitempty"`
+}
+
+// defaultConsentKeep outlasts the usual dispute about what somebody has consented to.
+var defaultConsentKeep = MustPeriod("P3Y")
+
+// ConsentWindow returns how long decisions about consent and objections are kept that hold
+// no more.
+func (p *Policy) ConsentWindow() *Window {
+	w := &Window{Keep: defaultConsentKeep, Action: Erase, Clause: p.Quarantine.Clause}
+	if c := p.Consent; c != nil {
+		w.Clause, w.Rationale = c.Clause, c.Rationale
+		if !c.Keep.IsZero() {
+			w.Keep = c.Keep
+		}
+	}
+	return w
 }
 
 // Fields returns the fields with the decision about a category: the consent object

@@ -16,7 +16,8 @@ import (
 
 // Purge deletes what is past its window and is not to be published: training
 // items with their derivatives, the rows of closed and abandoned accounts, whole
-// days of datasets that are erased, values that go before their rows do, the quarantine, and the keys of pseudonyms.
+// days of datasets that are erased, values that go before their rows do, the quarantine, decisions about consent
+// that hold no more, and the keys of pseudonyms.
 //
 // Nothing counts as deleted that has not been looked for afterwards.
 type Purge struct {
@@ -33,8 +34,11 @@ type Purge struct {
 	Holds sinks.ItemHolds
 	// Keys are those of the policy's pseudonyms. It may be nil.
 	Keys sinks.Keyring
-	// Ledgers hold the key of the tombstones. If it is nil these have no digest.
+	// Ledgers hold the keys of the tombstones and of the consent ledger. If it is nil the
+	// tombstones have no digest, and no decision about consent is forgotten.
 	Ledgers sinks.LedgerKeys
+	// Consents forgets decisions about consent. It may be nil.
+	Consents sinks.ConsentRetention
 	// Together is how many training items are planned at once; 32,000 if it is zero.
 	// Each portion takes a look at all of the register, and a kilobyte an item.
 	Together int
@@ -96,7 +100,7 @@ func (j *Purge) Portions(ctx context.Context, now time.Time) iter.Seq2[[]Step, e
 		var steps []Step
 		for _, plan := range []func(context.Context, time.Time) ([]Step, error){
 			func(ctx context.Context, now time.Time) ([]Step, error) { return j.planForget(ctx, now, purged) },
-			j.planSubjects, j.planPartitions, j.planFields, j.planQuarantine, j.planKeys,
+			j.planSubjects, j.planPartitions, j.planFields, j.planQuarantine, j.planConsents, j.planKeys,
 		} {
 			more, err := plan(ctx, now)
 			if err != nil {
@@ -140,6 +144,8 @@ func (j *Purge) Execute(ctx context.Context, in Session, steps []Step) []Outcome
 		return []Outcome{j.eraseSubjects(ctx, in, steps[0])}
 	case sinks.ActionDestroyKey:
 		return []Outcome{j.destroyKey(in, steps[0])}
+	case sinks.ActionForgetConsents:
+		return []Outcome{j.forgetConsents(ctx, in, steps[0])}
 	case sinks.ActionForgetItems:
 		return []Outcome{j.forget(ctx, in, steps[0])}
 	}

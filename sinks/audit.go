@@ -147,6 +147,7 @@ const (
 	ActionEraseSubjects  Action = "erase_subjects"   // delete the rows of the subjects whose window has passed
 	ActionPurgeItem      Action = "purge_item"       // delete one training item with its derivatives
 	ActionForgetItems    Action = "forget_items"     // delete the register rows of purged training items
+	ActionForgetConsents Action = "forget_consents"  // delete decisions about consent that hold no more
 	ActionDestroyKey     Action = "destroy_key"      // destroy the key of the pseudonyms of a period of event time, or of the erasure ledger
 	ActionRecordConsent  Action = "record_consent"   // enter decisions to consent in the consent ledger
 	ActionWithdraw       Action = "withdraw_consent" // enter decisions against it
@@ -223,6 +224,7 @@ const (
 	RuleUploaded         Rule = "uploaded"
 	RuleUnregistered     Rule = "unregistered" // an object that the training register does not know
 	RuleQuarantined      Rule = "quarantined"
+	RuleDecided          Rule = "decided"  // of decisions about consent that hold no more
 	RuleIngested         Rule = "ingested" // of an input file: all of it is accounted for
 )
 

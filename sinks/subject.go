@@ -41,6 +41,18 @@ type ConsentLedger interface {
 	ConsentsOf(ctx context.Context, subjects []SubjectKey) ([]ConsentDecision, error)
 }
 
+// ConsentRetention forgets decisions that hold no more: those in whose place a later one
+// came before a time, and consents that were given before it by people of whom nothing is
+// held any more. A refusal is kept for as long as it holds. While a legal hold is in
+// force that names neither people nor an organisation nor a dataset, all are kept.
+type ConsentRetention interface {
+	// ExpiredConsents counts them, and returns an id of that set. The key is the ledger's:
+	// it tells who is held.
+	ExpiredConsents(ctx context.Context, before, now time.Time, key LedgerKey) (decisions uint64, set ID, err error)
+	// ForgetConsents deletes them and returns what is left of them.
+	ForgetConsents(ctx context.Context, before, now time.Time, key LedgerKey) (decisions uint64, left Absence, err error)
+}
+
 // Erasure says that a person was erased: no record of theirs up to a time may be
 // stored, however late it comes.
 type Erasure struct {

@@ -138,7 +138,7 @@ func (i *installation) consentDecisions(f consentFlags, granted bool) ([]sinks.C
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.subjectKeys(consentLedger)
+	keys, err := i.subjectKeys(jobs.ConsentLedgerName)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (a *app) showConsents(ctx context.Context, f subjectFlags) error {
 	if err != nil {
 		return err
 	}
-	keys, err := i.subjectKeys(consentLedger)
+	keys, err := i.subjectKeys(jobs.ConsentLedgerName)
 	if err != nil {
 		return err
 	}

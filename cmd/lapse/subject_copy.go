@@ -144,7 +144,7 @@ func (i *installation) makeCopy(ctx context.Context, r *sinks.Request, person si
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.subjectKeys(consentLedger)
+	keys, err := i.subjectKeys(jobs.ConsentLedgerName)
 	if err != nil {
 		return nil, err
 	}

@@ -324,7 +324,7 @@ func (i *installation) dispose(paths []string) *jobs.Dispose {
 func (i *installation) gate(ctx context.Context) (*jobs.Gate, error) {
 	var keys jobs.GateKeys
 	var err error
-	if keys.Consents, err = i.keys.Secret(consentLedger); err != nil {
+	if keys.Consents, err = i.keys.Secret(jobs.ConsentLedgerName); err != nil {
 		return nil, err
 	}
 	if keys.Erasures, err = i.erasureKeys(); err != nil {
@@ -340,15 +340,12 @@ func (i *installation) gate(ctx context.Context) (*jobs.Gate, error) {
 	return jobs.NewGate(ctx, i.policy, i.store, erasures, keys)
 }
 
-// consentLedger is the ledger's name in the keyring.
-const consentLedger = "consents"
-
 func (i *installation) anonymise() *jobs.Anonymise {
 	return &jobs.Anonymise{Policy: i.policy, Personal: i.store, Publish: i.store, Locks: i.locks}
 }
 
 func (i *installation) purge() *jobs.Purge {
-	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Inventory: i.store, Holds: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys, Ledgers: i.keys}
+	return &jobs.Purge{Policy: i.policy, Personal: i.store, Subjects: i.store, Register: i.store, Inventory: i.store, Holds: i.store, Buckets: i.buckets, Locks: i.locks, Keys: i.keys, Ledgers: i.keys, Consents: i.store}
 }
 
 func (i *installation) reconcile(contents bool) *jobs.Reconcile {

@@ -5,7 +5,7 @@ INSERT INTO {{name .Control .PeopleTable}} (person, identifier, subject, until_a
 SELECT lapse_request, lapse_column, lapse_text, lapse_until
 FROM (
     SELECT lapse_column, lapse_text,
-        toFixedString(substring(SHA256(concat(outer_pad, SHA256(concat(inner_pad, lapse_column, '\0', lapse_text)))), 1, 16), 16) AS lapse_subject
+        {{template "subject_hash.sql"}} AS lapse_subject
     FROM (
         {{- range $i, $c := .Columns}}{{if $i}} UNION ALL{{end}}
         SELECT DISTINCT {{literal $c}} AS lapse_column, {{if $.Words}}arrayJoin({{template "raw_words.sql" $}}){{else}}toString({{name $c}}){{end}} AS lapse_text

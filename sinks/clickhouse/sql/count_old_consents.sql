@@ -1,0 +1,1 @@
+SELECT count() FROM {{name .Control "consents"}} WHERE decided_at <= {before:DateTime64(3, 'UTC')}

@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control .DecisionTable}} {{template "expired_consents.sql" .}}
