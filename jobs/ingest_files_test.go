@@ -286,6 +286,9 @@ func TestOddFilesAreReadAsTheyAre(t *testing.T) {
 		"a line of two megabytes":       {line(1) + "\n" + strings.Repeat("x", 2<<20) + "\n" + line(2) + "\n", account{read: 3, stored: 2, quarantined: 1}},
 		"that line at the end":          {line(1) + "\n" + strings.Repeat("x", 2<<20), account{read: 2, stored: 1, quarantined: 1}},
 		"a byte order mark":             {"\xef\xbb\xbf" + line(1) + "\n" + line(2) + "\n", account{read: 2, stored: 1, quarantined: 1}},
+		"an object on several lines":    {"\n{\n" + strings.ReplaceAll(line(1)[1:], ",", ",\n\t") + "\n", account{read: 1, stored: 1}},
+		"a batch on several lines":      {"{\n  \"batch\": [\n" + line(1) + ",\n" + line(2) + "\n]}", account{read: 2, stored: 2}},
+		"several lines that are broken": {"{\n" + line(1)[1:60], account{read: 2, quarantined: 2}},
 		"calls that nothing takes":      {strings.Replace(line(1), "page", "alias", 1) + "\n", account{read: 1, refused: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {

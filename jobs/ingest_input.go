@@ -63,6 +63,9 @@ func openSource(raw io.Reader) (*input, error) {
 		in.Close()
 		return nil, in.unreadable(err)
 	}
+	if line, several := decode.OneLine(head); several && errors.Is(err, io.EOF) {
+		in.lines, head = bufio.NewReaderSize(bytes.NewReader(line), maxLine), line
+	}
 	first, _, _ := bytes.Cut(head, []byte{'\n'})
 	in.seed, in.format = decode.Seed(first), decode.Detect(head)
 	return in, nil
