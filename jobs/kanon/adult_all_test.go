@@ -199,3 +199,64 @@ func TestOptimumOfAdultIsThatOfAllVectors(t *testing.T) {
 		}
 	}
 }
+
+// TestOptimumOfAdultWithSensitiveValuesIsThatOfAllVectors does so for l-diversity and
+// t-closeness, row by row, with a part of the columns and of the rows.
+func TestOptimumOfAdultWithSensitiveValuesIsThatOfAllVectors(t *testing.T) {
+	t.Parallel()
+	columns, most := []int{1, 4, 6}, 400
+	raw := readAdult(t, "adult.csv")
+	table := newEveryVector(t, columns, most).table
+	plain := &brute{}
+	for _, i := range columns {
+		plain.hierarchies = append(plain.hierarchies, readAdult(t, "adult_hierarchy_"+raw[0][i]+".csv"))
+		plain.weights = append(plain.weights, DefaultWeight)
+	}
+	occupation := slices.Index(raw[0], "occupation")
+	var occupations []string
+	for n := range table.Rows() {
+		row := bruteRow{person: fmt.Sprint(n), sensitive: []string{raw[1+n][occupation]}}
+		for i := range columns {
+			row.values = append(row.values, int(table.Values[i][n]))
+		}
+		plain.rows = append(plain.rows, row)
+		occupations = append(occupations, raw[1+n][occupation])
+	}
+	table.Sensitive = []Sensitive{{Name: "occupation"}}
+	for _, v := range number(occupations) {
+		table.Sensitive[0].Values = append(table.Sensitive[0].Values, uint64(v))
+	}
+	for _, r := range []Requirement{
+		{Diversity: []Diversity{{Kind: Distinct, L: 3}}}, {K: 4, Diversity: []Diversity{{Kind: Distinct, L: 6}}},
+		{Diversity: []Diversity{{Kind: Entropy, L: 2.3}}}, {K: 5, Diversity: []Diversity{{Kind: Entropy, L: 5.1}}},
+		{Diversity: []Diversity{{Kind: Recursive, L: 3, C: 2.1}}},
+		{K: 3, Closeness: []Closeness{{T: 0.2137}}}, {K: 2, Closeness: []Closeness{{T: 0.4713}}},
+		{K: 2, Diversity: []Diversity{{Kind: Distinct, L: 2}}, Closeness: []Closeness{{T: 0.6}}},
+	} {
+		for _, limit := range []float64{0, 0.05, 0.3} {
+			for _, count := range []bool{false, true} {
+				r.SuppressionLimit = limit
+				t.Run(fmt.Sprintf("%+v, %t", r, count), func(t *testing.T) {
+					t.Parallel()
+					b := *plain
+					b.requirement, b.loss = r, LossOf(NonUniformEntropy)
+					b.loss.CountSuppressed = count
+					p, err := New(table, b.requirement, b.loss)
+					if err != nil {
+						t.Fatal(err)
+					}
+					want := b.best()
+					got, err := p.Best(t.Context(), 1)
+					if err != nil || len(got) != min(1, len(want)) {
+						t.Fatalf("found %v, want one of %d (%v)", got, len(want), err)
+					}
+					if len(want) > 0 {
+						if problem := b.compare(got[0], want[0]); problem != "" {
+							t.Error(problem)
+						}
+					}
+				})
+			}
+		}
+	}
+}
