@@ -83,7 +83,7 @@ func checkClause(r *reporter, at place, clause string) {
 // checkKeep refuses windows that keep nothing, which would remove everything.
 func checkKeep(r *reporter, at place, keep Period, zeroAllowed bool) {
 	if keep.IsZero() && !zeroAllowed {
-		r.fault(at.key("keep"), "a window of no length would remove everything; write a period such as P13M")
+		r.fault(at.key("keep"), "a window of no length would remove everything; write a period such as P13M, or at_once: true beside a retention window where that is meant")
 	}
 	if keep.text == "" && zeroAllowed {
 		r.fault(at.key("keep"), "write how long, such as P0D for at once")
@@ -255,7 +255,10 @@ func checkWindows(r *reporter, at place, windows []Window, allowed map[Trigger][
 		}
 		seen[w.Trigger] = true
 		fromWish := w.Trigger == ConsentWithdrawn || w.Trigger == PurposeCompleted || w.Trigger == Erasure
-		checkKeep(r, at, w.Keep, fromWish)
+		checkKeep(r, at, w.Keep, fromWish || w.AtOnce)
+		if w.AtOnce && !w.Keep.IsZero() {
+			r.fault(at.key("at_once"), "at_once goes with keep: P0D alone; leave it out, as the window has a length")
+		}
 		checkReason(r, at, w.Clause, w.Rationale)
 		if (w.Trigger == AccountClosed) != (w.Event != "") {
 			r.fault(at.key("event"), "name the record that closes an account, and only for the trigger account_closed")

@@ -178,6 +178,9 @@ type Window struct {
 	// passed: take them, due at once, or refuse them. If it is left out they are
 	// taken where the action is to anonymise. Only for the trigger event_time.
 	Late Choice `yaml:"late,omitempty"`
+	// AtOnce says that a window of no length, which removes everything as soon as its day
+	// is over or its event has happened, is meant.
+	AtOnce bool `yaml:"at_once,omitempty"`
 }
 
 // OrganisationWindow is how long the records of some organisations are kept, in place

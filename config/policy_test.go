@@ -73,6 +73,8 @@ func TestFaultsNamePlaceFieldAndCure(t *testing.T) {
 		"a type that is none":           {"type: String, from: userId", "type: Text, from: userId", `"Text" is not a column type; use one of Bool, Date`},
 		"a window of no length":         {"keep: P13M", "keep: P0D", "datasets[events].retention[event_time].keep: a window of no length would remove everything"},
 		"a window without a reason":     {"rationale: Two weeks", "rationale: ' '\n# Two weeks", "quarantine.rationale: say why this long"},
+		"at once, and later":            {"keep: P13M", "keep: P13M\n        at_once: true", "at_once goes with keep: P0D alone"},
+		"at once, of no length":         {"keep: P6M", "at_once: true", "write how long, such as P0D for at once"},
 		"no window":                     {"keep: P14D", "keep: P0D", "quarantine.keep: a window of no length"},
 		"a trigger that does not fit":   {"trigger: consent_absent", "trigger: event_time", `"event_time" does not apply here; use one of child_unconfirmed, consent_absent`},
 		"a child without a window":      {"  children: {under: 18, own_consent_over: 16, clause: C9}\n", "", "say who is a child, and how long what shows one is kept"},
