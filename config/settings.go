@@ -63,6 +63,9 @@ type ClickHouseSettings struct {
 	PasswordFile string `yaml:"password_file,omitempty" env:"PASSWORD_FILE"`
 	// AnalystDSN is the same server as analysts see it, for `lapse query`.
 	AnalystDSN string `yaml:"analyst_dsn,omitempty" env:"ANALYST_DSN"`
+	// ReaderDSN is the same server as those see it who read personal data, for
+	// `lapse query --personal`.
+	ReaderDSN string `yaml:"reader_dsn,omitempty" env:"READER_DSN"`
 	// DatabasePrefix comes before the names of the databases telemetry, analytics and lapse.
 	DatabasePrefix string `yaml:"database_prefix,omitempty" env:"DATABASE_PREFIX"`
 	// Region is where the data lie; the policy must allow it.

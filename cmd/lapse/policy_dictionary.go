@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"strings"
@@ -56,20 +57,25 @@ func markdownCell(text string) string {
 }
 
 func (a *app) policyGrantsCommand() *cobra.Command {
-	user := "analyst"
+	user, personal := "", false
 	c := &cobra.Command{
 		Use:   "grants",
 		Short: "Print the SQL that makes an analyst's user on a ClickHouse server",
 		Long: `Prints the statements that make a user who can read the anonymised database and nothing
 else: no personal table, none of Lapse's own, nothing of the server. Put a password into
 the first statement, run them as an administrator of the server, and name the user in
-clickhouse.analyst_dsn. A user who is there already loses every other right by them.
+clickhouse.analyst_dsn (clickhouse.reader_dsn). A user who is there already loses every
+other right by them.
 
 The embedded engine has such a user from the start, which 'lapse query' uses.`,
 		Example: "  lapse policy grants\n  lapse policy grants --user reports > grants.sql",
 		Args:    exactly(0),
 		RunE: func(*cobra.Command, []string) error {
-			statements := clickhouse.AnalystGrants(clickhouse.DatabasesWithPrefix(a.settings.ClickHouse.DatabasePrefix), user)
+			databases := clickhouse.DatabasesWithPrefix(a.settings.ClickHouse.DatabasePrefix)
+			statements := clickhouse.AnalystGrants(databases, cmp.Or(user, "analyst"))
+			if personal {
+				statements = clickhouse.ReaderGrants(databases, cmp.Or(user, "reader"))
+			}
 			if a.output == "json" {
 				return a.printJSON(statements)
 			}
@@ -79,6 +85,7 @@ The embedded engine has such a user from the start, which 'lapse query' uses.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&user, "user", user, "the user's name")
+	c.Flags().StringVar(&user, "user", "", "the user's name (default: analyst, or reader)")
+	c.Flags().BoolVar(&personal, "personal", false, "one who can read personal data in the database readable, people who have asked for restriction left out")
 	return c
 }

@@ -13,26 +13,38 @@ import (
 )
 
 func (a *app) queryCommand() *cobra.Command {
-	return &cobra.Command{
+	var personal bool
+	c := &cobra.Command{
 		Use:   "query SQL",
 		Short: "Query the anonymised tables, as an analyst",
 		Long: `Runs a query as the user analyst, who can read the anonymised database and nothing
-else. Any ClickHouse client can do the same while the engine runs.`,
+else. Any ClickHouse client can do the same while the engine runs.
+
+With --personal it runs as the user reader, for those who have to look into the personal
+data: in the database readable they see every dataset, without the people who have asked
+for restriction.`,
 		Example: `  lapse query "SELECT day, count() FROM requests GROUP BY day ORDER BY day"
-  lapse query "SHOW TABLES"`,
+  lapse query "SHOW TABLES"
+  lapse query --personal "SELECT kind, topic, message FROM enquiries ORDER BY occurred_at DESC LIMIT 20"`,
 		Args: exactly(1),
-		RunE: func(c *cobra.Command, args []string) error { return a.query(c.Context(), args[0]) },
+		RunE: func(c *cobra.Command, args []string) error { return a.query(c.Context(), args[0], personal) },
 	}
+	c.Flags().BoolVar(&personal, "personal", false, "as a reader of personal data")
+	return c
 }
 
-func (a *app) query(ctx context.Context, sql string) error {
+func (a *app) query(ctx context.Context, sql string, personal bool) error {
 	i := &installation{settings: a.settings}
 	defer i.Close() //nolint:errcheck // nothing was written
-	o, err := i.analystOptions(ctx)
+	connect, run := i.analystOptions, clickhouse.QueryAnalytics
+	if personal {
+		connect, run = i.readerOptions, clickhouse.QueryReadable
+	}
+	o, err := connect(ctx)
 	if err != nil {
 		return err
 	}
-	headings, rows, err := clickhouse.QueryAnalytics(ctx, o, sql)
+	headings, rows, err := run(ctx, o, sql)
 	if err != nil {
 		return err
 	}
@@ -57,6 +69,22 @@ func (i *installation) analystOptions(ctx context.Context) (clickhouse.Options, 
 		return o, usageError{errors.New("set clickhouse.analyst_dsn to query a server: queries run with an analyst's rights, not with Lapse's")}
 	}
 	return o, fromDSN(&o, i.settings.ClickHouse.AnalystDSN, "")
+}
+
+// readerOptions says how those reach ClickHouse who read personal data.
+func (i *installation) readerOptions(ctx context.Context) (clickhouse.Options, error) {
+	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: &config.Policy{}}
+	if i.settings.ClickHouse.DSN == "" {
+		if err := i.startEngine(ctx); err != nil {
+			return o, err
+		}
+		o.Addresses, o.User, o.Password = []string{i.engine.Address}, i.engine.ReaderUser, i.engine.ReaderPassword
+		return o, nil
+	}
+	if i.settings.ClickHouse.ReaderDSN == "" {
+		return o, usageError{errors.New("set clickhouse.reader_dsn to read personal data on a server: queries run with a reader's rights, not with Lapse's")}
+	}
+	return o, fromDSN(&o, i.settings.ClickHouse.ReaderDSN, "")
 }
 
 // asObjects turns rows into what JSON shows best.

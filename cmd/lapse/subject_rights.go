@@ -59,9 +59,11 @@ func (a *app) subjectRestrictCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "restrict --subject COLUMN=VALUE",
 		Short: "Keep what is held of somebody, and use it no more",
-		Long: `Keeps what is held of the person as it is: it is not anonymised and published, not
-deleted when its window passes, and at once not listed any more as what models may be
-trained on. It is lifted with 'lapse subject unrestrict'.`,
+		Long: `Keeps what is held of the person as it is: it is not anonymised and published, and not
+deleted when its window passes. At once readers of personal data see it no more (the
+database readable, 'lapse query --personal'), 'lapse export' leaves it out, and it is not
+listed any more as what models may be trained on. It is lifted with 'lapse subject
+unrestrict'.`,
 		Example: "  lapse subject restrict --subject user_id=u-17",
 		Args:    exactly(0),
 		RunE: func(c *cobra.Command, _ []string) error {

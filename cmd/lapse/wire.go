@@ -207,10 +207,12 @@ func (i *installation) startEngine(ctx context.Context) (err error) {
 	if i.engine != nil {
 		return nil
 	}
+	databases := clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix)
 	i.engine, err = engine.Start(ctx, engine.Options{
 		Dir:             filepath.Join(i.settings.DataDir, "clickhouse"),
 		Library:         i.settings.Engine.Library,
-		AnalystDatabase: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix).Analytics,
+		AnalystDatabase: databases.Analytics,
+		ReaderDatabase:  databases.Readable,
 	})
 	if err == nil {
 		i.closers = append(i.closers, i.engine.Close)

@@ -13,9 +13,18 @@ import (
 // database, and returns the names of the columns and the rows. The server's
 // message is part of the error: it is for the one who typed the query.
 func QueryAnalytics(ctx context.Context, o Options, sql string) (columns []string, rows [][]any, err error) {
+	return queryIn(ctx, o, o.Databases.Analytics, sql)
+}
+
+// QueryReadable is QueryAnalytics over the personal tables, as their readers see them.
+func QueryReadable(ctx context.Context, o Options, sql string) (columns []string, rows [][]any, err error) {
+	return queryIn(ctx, o, o.Databases.Readable, sql)
+}
+
+func queryIn(ctx context.Context, o Options, database, sql string) (columns []string, rows [][]any, err error) {
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Addr: o.Addresses,
-		Auth: clickhouse.Auth{Database: o.Databases.Analytics, Username: o.User, Password: o.Password},
+		Auth: clickhouse.Auth{Database: database, Username: o.User, Password: o.Password},
 		TLS:  o.TLS,
 	})
 	if err != nil {

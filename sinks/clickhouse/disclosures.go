@@ -83,16 +83,12 @@ func (s *Store) EachRow(ctx context.Context, dataset string, personal bool, firs
 		return err
 	}
 	data := struct {
-		*table
-		Control, Restriction, Format, Day, TupleType string
-		Selected                                     []tableColumn
-		Subjects                                     []string // quoted
-	}{table: t, Control: s.db.Control, Restriction: sinks.RestrictionReason, Format: string(format), Day: quote(dayColumn), Selected: columns}
-	if personal {
-		data.Day = fmt.Sprintf("toDate(%s, 'UTC')", quote(t.Time))
-		for _, name := range t.dataset.Subject {
-			data.Subjects = append(data.Subjects, quote(name))
-		}
+		restrictedRows
+		Format, Day, TupleType string
+		Selected               []tableColumn
+	}{Format: string(format), Day: quote(dayColumn), Selected: columns}
+	if data.Database, data.Name = t.Database, t.Name; personal {
+		data.Day, data.restrictedRows = fmt.Sprintf("toDate(%s, 'UTC')", quote(t.Time)), restrictedRowsOf(s.db, t.dataset)
 	}
 	parts := make([]string, len(columns))
 	for i, c := range columns {

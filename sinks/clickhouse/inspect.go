@@ -61,7 +61,7 @@ func (s *Store) Inspect(ctx context.Context) (*Inspection, error) {
 // inspectGrants asks for each privilege, since grants come from roles, too.
 func (s *Store) inspectGrants(ctx context.Context, i *Inspection) error {
 	i.CanGrants = true
-	for _, database := range []string{s.db.Telemetry, s.db.Analytics, s.db.Control} {
+	for _, database := range []string{s.db.Telemetry, s.db.Analytics, s.db.Control, s.db.Readable} {
 		var lacks []string
 		for _, p := range privileges {
 			ok, err := s.granted(ctx, p, database)

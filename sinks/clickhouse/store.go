@@ -17,16 +17,17 @@ import (
 	"github.com/facesoft/lapse/config"
 )
 
-// Databases are the names of the three databases.
+// Databases are the names of the databases.
 type Databases struct {
 	Telemetry string // personal
 	Analytics string // anonymised: the only one that analysts may read
 	Control   string // runs, accounts of ingest, training register, tombstones
+	Readable  string // views of the personal tables, without people who have asked for restriction
 }
 
 // DatabasesWithPrefix returns the default names with a prefix before each.
 func DatabasesWithPrefix(prefix string) Databases {
-	return Databases{prefix + "telemetry", prefix + "analytics", prefix + "lapse"}
+	return Databases{prefix + "telemetry", prefix + "analytics", prefix + "lapse", prefix + "readable"}
 }
 
 // Options say which ClickHouse to use and for which policy.

@@ -11,13 +11,14 @@ import (
 	"github.com/facesoft/lapse/config"
 )
 
-// view is a view of an anonymised table, as the policy has it. Its exported fields are
-// what the statements are rendered from.
+// view is a view of an anonymised table, as the policy has it, or of a personal one; see
+// readableView. Its exported fields are what the statements are rendered from.
 type view struct {
 	Database, Name string
 	Table          string
 	Comment        string
 	Select         string
+	Definer        bool // it reads with the rights of who has made it
 
 	By        []string
 	Measures  []viewMeasure
@@ -40,6 +41,11 @@ const viewEngine = "View"
 func views(p *config.Policy, db Databases) (all []*view, err error) {
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
+		readable, err := readableView(db, d)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, readable)
 		if d.Publish == nil {
 			continue
 		}
@@ -83,35 +89,38 @@ var ownView = regexp.MustCompile(`; from [^;]*; definition [0-9a-f]{16}$`)
 // Lapse has made and the policy has no more: they hold nothing themselves. What is
 // dropped is taken out of live.
 func (s *Store) makeViews(ctx context.Context, wanted []*view, live map[string]*liveTable) error {
-	comments := map[string]string{}
+	made := map[string]view{}
 	err := s.query(ctx, "live_views", s.db, nil, func(r driver.Rows) error {
-		var name, comment string
-		err := r.Scan(&name, &comment)
-		comments[name] = comment
+		var v view
+		err := r.Scan(&v.Database, &v.Name, &v.Comment)
+		made[v.full()] = v
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	for _, v := range wanted {
-		if comments[v.Name] != v.Comment {
+		if made[v.full()].Comment != v.Comment {
 			if err := s.exec(ctx, "create_view", v, nil); err != nil {
-				return fmt.Errorf("%s.%s: %w", v.Database, v.Name, err)
+				return fmt.Errorf("%s: %w", v.full(), err)
 			}
 		}
-		delete(comments, v.Name)
+		delete(made, v.full())
 	}
-	for name, comment := range comments {
-		if !ownView.MatchString(comment) {
+	for full, v := range made {
+		if !ownView.MatchString(v.Comment) {
 			continue // compare says what is wrong with it
 		}
-		if err := s.exec(ctx, "drop_view", &view{Database: s.db.Analytics, Name: name}, nil); err != nil {
-			return fmt.Errorf("%s.%s: %w", s.db.Analytics, name, err)
+		if err := s.exec(ctx, "drop_view", v, nil); err != nil {
+			return fmt.Errorf("%s: %w", full, err)
 		}
-		delete(live, s.db.Analytics+"."+name)
+		delete(live, full)
 	}
 	return nil
 }
+
+// full is the view's name with that of its database.
+func (v *view) full() string { return v.Database + "." + v.Name }
 
 // columnNames are those of the view, in order.
 func (v *view) columnNames() []string {

@@ -24,6 +24,9 @@ type Options struct {
 	Library string
 	// AnalystDatabase is the only database the analyst user may read.
 	AnalystDatabase string
+	// ReaderDatabase is the only database the reader user may read: personal data, as those
+	// may see them who have to. Without it there is no such user.
+	ReaderDatabase string
 	// Files is a folder that Lapse's own user may read and write through the engine,
 	// for a measurement. It opens every file of this process to whoever signs in
 	// (see passGate), so leave it out everywhere else.
@@ -45,6 +48,9 @@ type Connection struct {
 	AnalystUser     string `json:"analyst_user"`
 	AnalystPassword string `json:"analyst_password"`
 	AnalystDatabase string `json:"analyst_database"`
+	ReaderUser      string `json:"reader_user,omitempty"`
+	ReaderPassword  string `json:"reader_password,omitempty"`
+	ReaderDatabase  string `json:"reader_database,omitempty"`
 	LeaseAddress    string `json:"lease_address"` // where users of the engine register
 	LeaseToken      string `json:"lease_token"`
 }

@@ -53,7 +53,7 @@ func Engine(t testing.TB) *engine.Engine {
 		if shared.dir, shared.err = os.MkdirTemp("", "lapse-test-"); shared.err != nil {
 			return
 		}
-		shared.engine, shared.err = engine.Start(context.Background(), engine.Options{Dir: shared.dir, AnalystDatabase: "analytics"})
+		shared.engine, shared.err = engine.Start(context.Background(), engine.Options{Dir: shared.dir, AnalystDatabase: "analytics", ReaderDatabase: "readable"})
 	})
 	if shared.err != nil {
 		t.Fatal(shared.err)

@@ -1,1 +1,1 @@
-SELECT name, comment FROM system.tables WHERE database = {{literal .Analytics}} AND engine = 'View'
+SELECT database, name, comment FROM system.tables WHERE database IN ({{literal .Analytics}}, {{literal .Readable}}) AND engine = 'View'
