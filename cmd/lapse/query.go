@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"reflect"
 
@@ -10,6 +9,7 @@ import (
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks/clickhouse"
+	"github.com/facesoft/lapse/sinks/engine"
 )
 
 func (a *app) queryCommand() *cobra.Command {
@@ -57,34 +57,34 @@ func (a *app) query(ctx context.Context, sql string, personal bool) error {
 
 // analystOptions says how an analyst reaches ClickHouse.
 func (i *installation) analystOptions(ctx context.Context) (clickhouse.Options, error) {
-	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: &config.Policy{}}
-	if i.settings.ClickHouse.DSN == "" {
-		if err := i.startEngine(ctx); err != nil {
-			return o, err
-		}
-		o.Addresses, o.User, o.Password = []string{i.engine.Address}, i.engine.AnalystUser, i.engine.AnalystPassword
-		return o, nil
-	}
-	if i.settings.ClickHouse.AnalystDSN == "" {
-		return o, usageError{errors.New("set clickhouse.analyst_dsn to query a server: queries run with an analyst's rights, not with Lapse's")}
-	}
-	return o, fromDSN(&o, i.settings.ClickHouse.AnalystDSN, "")
+	return i.optionsOf(ctx, "clickhouse.analyst_dsn", i.settings.ClickHouse.AnalystDSN, func(c engine.Connection) (user, password string) {
+		return c.AnalystUser, c.AnalystPassword
+	})
 }
 
 // readerOptions says how those reach ClickHouse who read personal data.
 func (i *installation) readerOptions(ctx context.Context) (clickhouse.Options, error) {
+	return i.optionsOf(ctx, "clickhouse.reader_dsn", i.settings.ClickHouse.ReaderDSN, func(c engine.Connection) (user, password string) {
+		return c.ReaderUser, c.ReaderPassword
+	})
+}
+
+// optionsOf says how a user other than Lapse's own reaches the server, as a setting has it,
+// or the embedded engine.
+func (i *installation) optionsOf(ctx context.Context, setting, dsn string, embedded func(engine.Connection) (user, password string)) (clickhouse.Options, error) {
 	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: &config.Policy{}}
 	if i.settings.ClickHouse.DSN == "" {
 		if err := i.startEngine(ctx); err != nil {
 			return o, err
 		}
-		o.Addresses, o.User, o.Password = []string{i.engine.Address}, i.engine.ReaderUser, i.engine.ReaderPassword
+		o.Addresses = []string{i.engine.Address}
+		o.User, o.Password = embedded(i.engine.Connection)
 		return o, nil
 	}
-	if i.settings.ClickHouse.ReaderDSN == "" {
-		return o, usageError{errors.New("set clickhouse.reader_dsn to read personal data on a server: queries run with a reader's rights, not with Lapse's")}
+	if dsn == "" {
+		return o, usageError{fmt.Errorf("set %s to query a server: queries run with rights of their own, not with Lapse's", setting)}
 	}
-	return o, fromDSN(&o, i.settings.ClickHouse.ReaderDSN, "")
+	return o, fromDSN(&o, dsn, "")
 }
 
 // asObjects turns rows into what JSON shows best.
