@@ -33,7 +33,30 @@ func newErasure(t *testing.T) (w *world, people []string) {
 		t.Fatal(err)
 	}
 	w.must("subject", "erase", "--subjects-file", path, "--later", "--yes")
+	w.makeErasureKey()
 	return w, people
+}
+
+// makeErasureKey makes the key that the erasure ledger would have from the first erasure
+// on, so that copies of the installation have the same one.
+func (w *world) makeErasureKey() {
+	w.t.Helper()
+	i, err := w.opener().open(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer i.Close() //nolint:errcheck // nothing was written
+	keys, err := i.erasureKeys()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	at, err := time.Parse(time.DateOnly, expired)
+	if err == nil {
+		_, err = keys.At(at)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // somePeople returns some who have records and are in no picture.
