@@ -243,7 +243,7 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 	case config.BeforeHyphen:
 		return fmt.Sprintf("splitByChar('-', replaceAll(toString(%s), '_', '-'))[1]", c)
 	case config.Bands:
-		return bands(t.Numbers, c)
+		return bands(t.Numbers, c, from.Type.Kind() == config.Integer)
 	case config.Coded:
 		return fmt.Sprintf("multiIf(isNull(%[1]s), '', %[1]s < %[2]d, '<%[2]d', %[1]s >= %[3]d, '%[3]d+', toString(%[1]s))", c, t.Numbers[0], t.Numbers[1])
 	case config.Grid:
@@ -271,11 +271,16 @@ func startOf(function, c string, from config.Type) string {
 	return fmt.Sprintf("toDateTime(%s(toDate(%s, 'UTC')), 'UTC')", function, c)
 }
 
-// bands compiles ascending bounds to labels: "<0", "0-9", "10-99", "100+".
-func bands(bounds []int64, c string) string {
+// bands compiles ascending bounds to labels: "<0", "0-9", "10-99", "100+" of whole numbers;
+// of others "0 to <10", since 9.5 lies in it, too.
+func bands(bounds []int64, c string, whole bool) string {
 	branches := []string{fmt.Sprintf("isNull(%s)", c), "''", fmt.Sprintf("%s < %d", c, bounds[0]), fmt.Sprintf("'<%d'", bounds[0])}
 	for i := 1; i < len(bounds); i++ {
-		branches = append(branches, fmt.Sprintf("%s < %d", c, bounds[i]), fmt.Sprintf("'%d-%d'", bounds[i-1], bounds[i]-1))
+		label := fmt.Sprintf("'%d to <%d'", bounds[i-1], bounds[i])
+		if whole {
+			label = fmt.Sprintf("'%d-%d'", bounds[i-1], bounds[i]-1)
+		}
+		branches = append(branches, fmt.Sprintf("%s < %d", c, bounds[i]), label)
 	}
 	return fmt.Sprintf("multiIf(%s, '%d+')", strings.Join(branches, ", "), bounds[len(bounds)-1])
 }

@@ -81,15 +81,17 @@ func publishedTexts(t *testing.T, column string, rows []visit, latitudes []float
 	return got
 }
 
-// A coordinate lies in the cell whose edges are what people write, not a hair beside it.
-func TestCoordinatesAreGivenByTheirCells(t *testing.T) {
+// A number, as of a coordinate, lies in the cell whose edges are what people write, not a hair
+// beside it.
+func TestNumbersAreGivenByTheirCells(t *testing.T) {
 	t.Parallel()
-	for step, want := range map[string]map[float64]string{
-		"0.1": {51.3: "51.3", 51.507: "51.5", -0.1276: "-0.2", 0.05: "0", 0.3: "0.3"},
-		"0.5": {51.507: "51.5", -0.1276: "-0.5", 51.49: "51"},
-		"10":  {51.507: "50", -0.1276: "-10", 9.99: "0"},
+	for level, want := range map[string]map[float64]string{
+		"{bands: [0, 10, 50]}": {-0.5: "<0", 0: "0 to <10", 9.5: "0 to <10", 10: "10 to <50", 50: "50+"},
+		"{grid: 0.1}":          {51.3: "51.3", 51.507: "51.5", -0.1276: "-0.2", 0.05: "0", 0.3: "0.3"},
+		"{grid: 0.5}":          {51.507: "51.5", -0.1276: "-0.5", 51.49: "51"},
+		"{grid: 10}":           {51.507: "50", -0.1276: "-10", 9.99: "0"},
 	} {
-		t.Run(step, func(t *testing.T) {
+		t.Run(level, func(t *testing.T) {
 			t.Parallel()
 			var rows []visit
 			var latitudes []float64
@@ -100,7 +102,7 @@ func TestCoordinatesAreGivenByTheirCells(t *testing.T) {
 				}
 				published[to] += 2
 			}
-			if got := publishedTexts(t, "from: latitude, levels: [{grid: "+step+"}]", rows, latitudes); !maps.Equal(got, published) {
+			if got := publishedTexts(t, "from: latitude, levels: ["+level+"]", rows, latitudes); !maps.Equal(got, published) {
 				t.Errorf("published %v, want %v", got, published)
 			}
 		})
