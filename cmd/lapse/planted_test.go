@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -10,8 +11,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	driver "github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/facesoft/lapse/sinks/spool"
 )
 
 // What is planted of one person each: an identifier, an e-mail address, a device, a name in
@@ -23,7 +27,8 @@ const (
 
 // TestNothingPlantedIsLeft plants people among others, and looks for them after their
 // day has been anonymised: in every column of every table, and in every byte of every
-// file, of active, inactive and detached parts, logs, spool and audit log (I4, I5, I9).
+// file, of active, inactive and detached parts, logs, spool and audit log, and in all that
+// is printed (I4, I5, I9). Half of them come by a file, half by the spool.
 // A long run (LAPSE_SOAK) plants 10,000 among 2 million events.
 func TestNothingPlantedIsLeft(t *testing.T) {
 	events, people := 20_000, 500
@@ -33,14 +38,20 @@ func TestNothingPlantedIsLeft(t *testing.T) {
 	installedLibrary(t)
 	w := &world{t: t, dir: t.TempDir()}
 	w.must("init", w.dir)
-	w.must("run", "ingest", "--as-of", received, plantPeople(t, events, people))
+	file := plantPeople(t, events, people)
+	w.spoolHalf(file)
+	printed := w.must("run", "ingest", "--as-of", received, "--log-level", "debug", file)
+	printed += w.must("run", "ingest", "--as-of", received, "--log-level", "debug")
 	tables, files := w.planted()
 	if tables < people || files == 0 {
 		t.Fatalf("they are found in %d rows and %d files before: the search shows little", tables, files)
 	}
-	w.must(jobCommand("anonymise")...)
+	printed += w.must(append(jobCommand("anonymise"), "--log-level", "debug")...)
 	if tables, files := w.planted(); tables > 0 || files > 0 {
 		t.Errorf("they are found in %d rows and %d files", tables, files)
+	}
+	if printed = strings.ToLower(printed); strings.Contains(printed, plantedWord) || strings.Contains(printed, plantedNetwork) {
+		t.Error("they are found in what was printed")
 	}
 	w.connected(func(c driver.Conn) {
 		if n := w.countOf(c, "SELECT count() FROM analytics.events"); n < uint64(events-2*people)*9/10 {
@@ -85,6 +96,32 @@ func plantPeople(t *testing.T, events, people int) (path string) {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// spoolHalf moves the second half of a file's lines into the spool, as the collector does.
+func (w *world) spoolHalf(path string) {
+	w.t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s, err := spool.Open(spool.Options{Dir: w.settings().SpoolDir(), SegmentBytes: 64 << 20, SegmentAge: time.Hour, MaxBytes: 8 << 30}, time.Now)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	half := len(text) / 2
+	half += bytes.IndexByte(text[half:], '\n') + 1
+	for rest := text[half:]; len(rest) > 0; {
+		batch := rest[:min(len(rest), 500_000)]
+		batch = batch[:bytes.LastIndexByte(batch, '\n')+1]
+		if err := s.Append(w.t.Context(), batch); err != nil {
+			w.t.Fatal(err)
+		}
+		rest = rest[len(batch):]
+	}
+	if err := errors.Join(s.Close(), os.WriteFile(path, text[:half], 0o600)); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // planted counts the rows of all tables, and the files, in which something planted is.
