@@ -172,20 +172,7 @@ func (d *difference) dataset(was, now *Dataset) {
 			d.add(now.Name, Less, "the column %s is held no more", c.Name)
 		}
 	}
-	switch {
-	case was.Publish == nil && now.Publish != nil:
-		d.add(now.Name, More, "is published anonymised, k=%d", now.Publish.K)
-	case was.Publish != nil && now.Publish == nil:
-		d.add(now.Name, Less, "is published no more")
-	case was.Publish != nil && was.Publish.K > now.Publish.K:
-		d.add(now.Name, More, "published classes hold at least %d people, and not %d", now.Publish.K, was.Publish.K)
-	case was.Publish != nil && was.Publish.K < now.Publish.K:
-		d.add(now.Name, Less, "published classes hold at least %d people, and not %d", now.Publish.K, was.Publish.K)
-	case was.Publish != nil && was.Publish.After.IsZero() && !now.Publish.After.IsZero():
-		d.add(now.Name, More, "is published anonymised %s after each day already, while the records live on", now.Publish.After)
-	case was.Publish != nil && !was.Publish.After.IsZero() && now.Publish.After.IsZero():
-		d.add(now.Name, Less, "is published anonymised when its window has passed, and not %s after each day", was.Publish.After)
-	}
+	d.publication(now.Name, was.Publish, now.Publish)
 }
 
 // lists compares two lists of words; what is a common change of a dataset's columns is
