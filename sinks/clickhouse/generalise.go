@@ -8,39 +8,34 @@ import (
 	"github.com/facesoft/lapse/config"
 )
 
-// generalisation is the publication of one dataset compiled to SQL expressions
-// over its personal columns. All statements that make or check a publication are
-// rendered from it.
+// generalisation is the publication of one dataset compiled to SQL expressions. All
+// statements that make or check a publication are rendered from it.
 type generalisation struct {
 	Personal, Published *table
 	Time                string // quoted
 	K                   int
 	Subject             subject
-	Expressions         []string   // every value that could be published of a row, at any level, each once
-	Classes             [][]string // per vector: what makes up the class, as values of a cell
-	Texts               [][]string // per vector: those that are text, which could hold an identifier
-	DistinctTexts       []string   // the texts of all vectors, each once
-	Measures            []string   // quoted columns that are published as they are
+	Expressions         []string // every value that could be published of a row, at any level, each once
+	Copy                rowCopy
+	DistinctTexts       []string // those columns of the copy that are texts of some class, each once
 	Values              []publishedValue
 	Sensitive           []sensitiveColumn
 	Limit               float64    // share of a partition's rows that may be suppressed
 	Losses              []float64  // per vector: the share of detail that is lost
 	Identifiers         []string   // quoted columns that identify directly
 	Parameters          parameters // that the expressions refer to
+	PublishedClass      string     // the class of a published row, for the check
 }
 
-// cellValue names the value of a row, or of a cell of rows, that one of the
-// expressions gives.
+// cellValue names the value of a row that one of the expressions gives.
 func cellValue(expression int) string { return fmt.Sprintf("lapse_value_%d", expression) }
 
-// publishedValue is one published column: its expression in terms of the cell's
-// values and of the level chosen for it.
+// publishedValue is one published column.
 type publishedValue struct {
-	Name       string
-	Expression string
-	PlainType  string // without LowCardinality, to compare by
-	InClass    bool
-	IsText     bool
+	Name    string   // quoted
+	Levels  []string // per vector: what it is of the copy
+	InClass bool
+	Kind    config.Kind
 }
 
 // subject is the expression for the person that a row is about.
@@ -69,9 +64,9 @@ func (s *Store) generalisation(dataset string) (*generalisation, error) {
 		g.Limit = float64(*limit)
 	}
 	g.Losses = lossOf(d.Publish)
+	g.compileCopy(d)
 	g.compileSensitive(d)
-	g.compileClasses(d)
-	g.compileValues(d)
+	g.compileChecks()
 	return g, nil
 }
 
@@ -107,91 +102,6 @@ func (g *generalisation) value(expression string) string {
 		g.Expressions = append(g.Expressions, expression)
 	}
 	return cellValue(i)
-}
-
-// compileClasses writes down, for every vector of the chain, the values that make
-// up the equivalence class.
-func (g *generalisation) compileClasses(d *config.Dataset) {
-	columns := d.Publish.ClassColumns()
-	for _, vector := range d.Publish.Vectors() {
-		var class, texts []string
-		for i, c := range columns {
-			from, _ := d.Column(c.From)
-			level := c.Levels[vector[i]]
-			if level.Name == config.Any {
-				continue // the same for all
-			}
-			v := g.value(g.transform(c, vector[i], from))
-			class = append(class, v)
-			if from.Type.Kind() != config.Text {
-				continue
-			}
-			texts = append(texts, v)
-			if !slices.Contains(g.DistinctTexts, v) {
-				g.DistinctTexts = append(g.DistinctTexts, v)
-			}
-		}
-		g.Classes, g.Texts = append(g.Classes, class), append(g.Texts, texts)
-	}
-}
-
-// compileValues writes down each published column as an expression over the
-// cell's values and the level.
-func (g *generalisation) compileValues(d *config.Dataset) {
-	vectors := d.Publish.Vectors()
-	class := 0
-	for _, c := range d.Publish.Columns {
-		from, _ := d.Column(c.From)
-		result := c.ResultType(from.Type)
-		v := publishedValue{Name: quote(c.Name), PlainType: plainType(result), InClass: c.InClass(), IsText: result.Kind() == config.Text}
-		if !v.InClass {
-			v.Expression = quote(c.From)
-			if !slices.Contains(g.Measures, v.Expression) {
-				g.Measures = append(g.Measures, v.Expression)
-			}
-		} else {
-			v.Expression = byLevel(vectors, class, func(level int) string {
-				if c.Levels[level].Name == config.Any {
-					return anything
-				}
-				return g.value(g.transform(c, level, from))
-			})
-			class++
-		}
-		g.Values = append(g.Values, v)
-	}
-}
-
-// plainType is the type of a published column for comparisons: how a text is
-// stored makes no difference to it.
-func plainType(t config.Type) string {
-	if t.Kind() == config.Text {
-		return "String"
-	}
-	return storedType(t)
-}
-
-// byLevel chooses between the generalisations of class column i by the row's
-// level: the index of its vector in the chain.
-func byLevel(vectors [][]int, i int, expression func(level int) string) string {
-	var branches []string
-	for v := 0; v < len(vectors); v++ {
-		last := v
-		for last+1 < len(vectors) && vectors[last+1][i] == vectors[v][i] {
-			last++
-		}
-		e := expression(vectors[v][i])
-		if last == len(vectors)-1 {
-			branches = append(branches, e)
-		} else {
-			branches = append(branches, fmt.Sprintf("lapse_level <= %d", last), e)
-		}
-		v = last
-	}
-	if len(branches) == 1 {
-		return branches[0]
-	}
-	return "multiIf(" + strings.Join(branches, ", ") + ")"
 }
 
 // anything is what stands for every value alike.
@@ -235,13 +145,13 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 	case config.URLRoute:
 		return route(path)
 	case config.URLSection:
-		return fmt.Sprintf("concat('/', splitByChar('/', %s)[2])", path)
+		return fmt.Sprintf("concat('/', extract(toLowCardinality(%s), '^[^/]*/([^/]*)'))", path)
 	case config.URLHost:
-		return fmt.Sprintf("if(isIPv4String(domain(%[1]s)) OR isIPv6String(domain(%[1]s)), '(address)', domain(%[1]s))", c)
+		return fmt.Sprintf("if(isIPv4String(%[1]s) OR isIPv6String(%[1]s), '(address)', %[1]s)", fmt.Sprintf("domain(toLowCardinality(%s))", c))
 	case config.Major:
-		return fmt.Sprintf("splitByChar('.', toString(%s))[1]", c)
+		return fmt.Sprintf("substringIndex(toString(%s), '.', 1)", c)
 	case config.BeforeHyphen:
-		return fmt.Sprintf("splitByChar('-', replaceAll(toString(%s), '_', '-'))[1]", c)
+		return fmt.Sprintf("substringIndex(replaceAll(toString(%s), '_', '-'), '-', 1)", c)
 	case config.Bands:
 		return bands(t.Numbers, c, from.Type.Kind() == config.Integer)
 	case config.Coded:

@@ -20,9 +20,6 @@ type levelQuery struct {
 	Columns     [][]string // by column of the class: what it becomes at each level
 	Sensitive   []string
 	Column      int // for statements about one of the columns
-
-	WithoutTainted bool // never: nothing of it is published
-	SensitiveTexts []string
 }
 
 // ReadLevels implements sinks.LevelReader. The rows come as hashes, and the texts that

@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/hashicorp/go-multierror"
 
+	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
 
@@ -29,22 +32,26 @@ type stage struct {
 	published map[string]uint64 // rows that were published before, by partition id
 	refused   map[string]bool   // partition ids of which too much would be suppressed
 
-	G           *generalisation
-	Control     string
-	CellTable   string
-	TaintTable  string
-	LevelTable  string
-	StageTable  string
-	InMemory    bool
-	WithSubject bool
-	Level       int
-	Partition   string
-	ClassValues []publishedValue
-	TextValues  []publishedValue
-	Sensitive   sensitiveColumn // for statements about one of them
-
-	WithoutTainted bool // leave out rows with a sensitive text that names somebody
-	SensitiveTexts []string
+	G               *generalisation
+	Control         string
+	IdentifierTable string
+	CopyTable       string
+	TieTable        string
+	TextTable       string
+	MatchTable      string
+	TaintTable      string
+	CellTable       string
+	LevelTable      string
+	StageTable      string
+	InMemory        bool
+	Level           int
+	Partition       string
+	TextValues      []publishedValue
+	SensitiveTexts  []string
+	Sensitive       sensitiveColumn // for statements about one of them
+	WithoutTainted  bool            // leave out rows with a sensitive text that names somebody
+	Named           bool            // some texts name somebody, or may
+	Levels          []int           // those at which there is something to publish
 }
 
 var _ sinks.Staged = (*stage)(nil)
@@ -68,16 +75,14 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 	}
 	st := &stage{
 		store: s, G: g, Control: s.db.Control, refused: map[string]bool{}, SensitiveTexts: g.sensitiveTexts(),
-		CellTable: name + "_cells", TaintTable: name + "_taint", LevelTable: name + "_levels", StageTable: name + "_rows",
+		IdentifierTable: name + "_identifiers", CopyTable: name + "_copy", TieTable: name + "_ties", TextTable: name + "_texts", MatchTable: name + "_matches", TaintTable: name + "_taint",
+		CellTable: name + "_cells", LevelTable: name + "_levels", StageTable: name + "_rows",
 	}
 	for _, p := range partitions {
 		st.pubs = append(st.pubs, sinks.Publication{Partition: p, Dataset: dataset, K: sinks.KResult{K: uint64(g.K)}})
 	}
 	for _, v := range g.Values {
-		if v.InClass {
-			st.ClassValues = append(st.ClassValues, v)
-		}
-		if v.IsText {
+		if v.Kind == config.Text {
 			st.TextValues = append(st.TextValues, v)
 		}
 	}
@@ -85,6 +90,14 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 }
 
 func (st *stage) parameters() parameters { return st.G.over(st.ids()) }
+
+// checkParameters are those of a statement that checks a publication, with a key that
+// nobody knew when it was made.
+func (st *stage) checkParameters() parameters {
+	p := st.parameters()
+	p["key"] = fmt.Sprint(rand.Uint64())
+	return p
+}
 
 // ids returns ClickHouse's ids of the partitions.
 func (st *stage) ids() []string {
@@ -114,10 +127,17 @@ func (st *stage) prepare(ctx context.Context) error {
 	if err := st.chooseEngine(ctx); err != nil {
 		return err
 	}
-	for _, statement := range st.script() {
-		if err := st.store.exec(ctx, statement.name, statement.stage, st.parameters()); err != nil {
-			return err
-		}
+	if err := st.carryOut(ctx, st.copying()); err != nil {
+		return err
+	}
+	if err := st.lookForNames(ctx); err != nil {
+		return err
+	}
+	if err := st.carryOut(ctx, st.deciding()); err != nil {
+		return err
+	}
+	if err := st.stageRows(ctx); err != nil {
+		return err
 	}
 	if err := errors.Join(st.countPersonal(ctx), st.countStaged(ctx)); err != nil {
 		return err
@@ -155,25 +175,105 @@ func (st *stage) unchanged(held map[sinks.Partition]sinks.Holding) error {
 	return faults.ErrorOrNil()
 }
 
-// step is one statement of the staging script, with what it is rendered from.
+// step is one statement, with what it is rendered from.
 type step struct {
-	name  string
-	stage *stage
+	statement string
+	data      any
 }
 
-// script lists the statements that stage the partitions, in order.
-func (st *stage) script() []step {
-	steps := []step{{"create_taint", st}, {"create_levels", st}, {"create_stage", st}}
-	if len(st.SensitiveTexts) > 0 {
-		steps = append(steps, step{"find_sensitive_taint", st})
+// texts are the texts of a table that are looked through for direct identifiers.
+type texts struct {
+	*stage
+	Texts          []string
+	From           string // the table, quoted
+	FromPartitions bool
+}
+
+// copying lists the statements that copy the rows, and look through their texts.
+func (st *stage) copying() []step {
+	steps := []step{
+		{"create_identifiers", st}, {"create_texts", st}, {"create_matches", st}, {"create_taint", st}, {"create_copy", st}, {"create_ties", st}, {"create_levels", st}, {"create_stage", st},
 	}
-	steps = append(steps, step{"create_cells", st.withSubject()}, step{"fill_cells", st.withSubject()}, step{"find_taint", st})
-	for level := range st.G.Classes {
+	if len(st.G.Identifiers) > 0 {
+		steps = append(steps, step{"find_identifiers", st})
+	}
+	if len(st.SensitiveTexts) > 0 { // rows that have one that names somebody are left out from the start
+		personal := texts{st, st.SensitiveTexts, quote(st.G.Personal.Database, st.G.Personal.Name), true}
+		steps = append(steps, step{"collect_texts", personal}, step{"match_texts", st}, step{"find_taint", st})
+	}
+	steps = append(steps, step{"copy_rows", st})
+	if len(st.G.Copy.Links) > 0 {
+		steps = append(steps, step{"find_ties", st})
+	}
+	return append(steps, step{"collect_texts", texts{st, st.G.DistinctTexts, quote(st.Control, st.CopyTable), false}}, step{"match_texts", st})
+}
+
+// deciding lists the statements that decide at which level each row is published.
+func (st *stage) deciding() (steps []step) {
+	if st.Named {
+		steps = append(steps, step{"find_taint", st})
+	}
+	steps = append(steps, step{"create_cells", st.withoutTainted()}, step{"fill_cells", st.withoutTainted()})
+	for level := range st.G.Copy.Classes {
 		at := *st
 		at.Level = level
 		steps = append(steps, step{"find_level", &at})
 	}
-	return append(steps, step{"stage_rows", st.withoutTainted()})
+	return steps
+}
+
+// stageRows writes the rows as they are to be published.
+func (st *stage) stageRows(ctx context.Context) error {
+	err := st.store.query(ctx, "used_levels", st, nil, func(r driver.Rows) error {
+		var level uint8
+		err := r.Scan(&level)
+		st.Levels = append(st.Levels, int(level))
+		return err
+	})
+	if err != nil || len(st.Levels) == 0 {
+		return err
+	}
+	return st.carryOut(ctx, []step{{"stage_rows", st}})
+}
+
+// carryOut runs statements in order.
+func (st *stage) carryOut(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		if err := st.store.exec(ctx, s.statement, s.data, st.parameters()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookForNames notes whether a text names somebody.
+func (st *stage) lookForNames(ctx context.Context) error {
+	var matches uint64
+	err := st.store.queryRow(ctx, "count_matches", st, nil, &matches)
+	st.Named = matches > 0
+	return err
+}
+
+// ofPublished returns the stage for statements about published texts that name somebody.
+func (st *stage) ofPublished() *stage {
+	published := *st
+	published.TextTable, published.MatchTable = st.TextTable+ofPublished, st.MatchTable+ofPublished
+	return &published
+}
+
+const ofPublished = "_published"
+
+// checking lists the statements that look for names in what is published.
+func (st *stage) checking() []step {
+	names := make([]string, len(st.TextValues))
+	for i, v := range st.TextValues {
+		names[i] = v.Name
+	}
+	of := st.ofPublished()
+	return []step{
+		{"create_texts", of}, {"create_matches", of},
+		{"collect_texts", texts{of, names, quote(st.G.Published.Database, st.G.Published.Name), true}}, {"match_texts", of},
+	}
 }
 
 // withoutTainted returns the stage for statements over the rows that could be
@@ -186,16 +286,9 @@ func (st *stage) withoutTainted() *stage {
 
 // of returns the stage for statements about one sensitive column.
 func (st *stage) of(s sensitiveColumn) *stage {
-	about := *st.withSubject()
+	about := *st.withoutTainted()
 	about.Sensitive = s
 	return &about
-}
-
-// withSubject returns the stage for statements that count people.
-func (st *stage) withSubject() *stage {
-	counting := *st.withoutTainted()
-	counting.WithSubject = true
-	return &counting
 }
 
 // SQL returns the statements that publish a partition of the dataset.
@@ -204,14 +297,17 @@ func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	st.InMemory, st.Partition = true, partitionID(p)
-	script := append(st.script(), step{"publish_partition", st}, step{"verify_classes", st.withSubject()}, step{"verify_identifiers", st})
+	st.InMemory, st.Partition, st.Named = true, partitionID(p), true
+	for level := range st.G.Copy.Classes {
+		st.Levels = append(st.Levels, level)
+	}
+	script := slices.Concat(st.copying(), st.deciding(), []step{{"stage_rows", st}, {"publish_partition", st}, {"verify_classes", st.withoutTainted()}}, st.checking(), []step{{"verify_identifiers", st.ofPublished()}})
 	for _, column := range st.G.Sensitive {
 		script = append(script, step{"verify_sensitive", st.of(column)})
 	}
 	sql := make([]string, len(script))
-	for i, statement := range script {
-		if sql[i], err = render(statement.name, statement.stage); err != nil {
+	for i, s := range script {
+		if sql[i], err = render(s.statement, s.data); err != nil {
 			return nil, err
 		}
 	}
@@ -226,9 +322,7 @@ func (st *stage) chooseEngine(ctx context.Context) error {
 }
 
 func (st *stage) countPersonal(ctx context.Context) error {
-	all := st.withSubject()
-	all.WithoutTainted = false
-	return st.store.query(ctx, "count_personal", all, st.parameters(), func(r driver.Rows) error {
+	return st.store.query(ctx, "count_personal", st, nil, func(r driver.Rows) error {
 		var id string
 		var rows, subjects uint64
 		if err := r.Scan(&id, &rows, &subjects); err != nil {
@@ -249,7 +343,7 @@ func (st *stage) countStaged(ctx context.Context) error {
 	err := st.store.query(ctx, "count_stage", st, nil, func(r driver.Rows) error {
 		var id string
 		var rows, generalised, parts uint64
-		var levels map[uint8]uint64
+		var levels []uint64
 		if err := r.Scan(&id, &rows, &generalised, &parts, &levels); err != nil {
 			return err
 		}
@@ -343,7 +437,7 @@ func (st *stage) verifyClasses(ctx context.Context) (map[string]*verified, error
 	for _, p := range st.pubs {
 		found[partitionID(p.Partition)] = &verified{}
 	}
-	err := st.store.query(ctx, "verify_classes", st.withSubject(), st.parameters(), func(r driver.Rows) error {
+	err := st.store.query(ctx, "verify_classes", st.withoutTainted(), st.checkParameters(), func(r driver.Rows) error {
 		var id string
 		var v verified
 		err := r.Scan(&id, &v.different, &v.classes, &v.smallest, &v.rows)
@@ -374,22 +468,20 @@ func (st *stage) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = st.store.query(ctx, "verify_identifiers", st, st.parameters(), func(r driver.Rows) error {
-		var id string
-		var n uint64
-		err := r.Scan(&id, &n)
-		if v := found[id]; v != nil {
-			v.identifiers = n
-		}
-		return err
-	})
-	if err != nil {
+	if err := st.verifyIdentifiers(ctx, found); err != nil {
 		return err
 	}
 	for _, column := range st.G.Sensitive {
 		if err := st.verifySensitive(ctx, column, found); err != nil {
 			return err
 		}
+	}
+	held, err := st.holdings(ctx)
+	if err != nil {
+		return err
+	}
+	if err := st.unchanged(held); err != nil { // what is published is not of the rows that are there
+		return err
 	}
 	var faults *multierror.Error
 	for i := range st.pubs {
@@ -404,22 +496,36 @@ func (st *stage) Verify(ctx context.Context) error {
 		}
 		p.K.Classes, p.K.Smallest, p.VerifiedAt = v.classes, v.smallest, time.Now().UTC()
 	}
-	if faults == nil {
-		return nil
-	}
-	held, err := st.holdings(ctx)
+	return faults.ErrorOrNil()
+}
+
+// verifyIdentifiers looks for direct identifiers in the published texts.
+func (st *stage) verifyIdentifiers(ctx context.Context, found map[string]*verified) error {
+	of := st.ofPublished()
+	err := errors.Join(st.store.dropStage(ctx, of.TextTable), st.store.dropStage(ctx, of.MatchTable)) // of an earlier look
 	if err != nil {
 		return err
 	}
-	if err := st.unchanged(held); err != nil { // there was nothing to verify against
+	if err := st.carryOut(ctx, st.checking()); err != nil {
 		return err
 	}
-	return faults
+	if err := of.lookForNames(ctx); err != nil || !of.Named {
+		return err
+	}
+	return st.store.query(ctx, "verify_identifiers", of, st.parameters(), func(r driver.Rows) error {
+		var id string
+		var n uint64
+		err := r.Scan(&id, &n)
+		if v := found[id]; v != nil {
+			v.identifiers = n
+		}
+		return err
+	})
 }
 
 // verifySensitive looks at the values of one sensitive column.
 func (st *stage) verifySensitive(ctx context.Context, column sensitiveColumn, found map[string]*verified) error {
-	return st.store.query(ctx, "verify_sensitive", st.of(column), st.parameters(), func(r driver.Rows) error {
+	return st.store.query(ctx, "verify_sensitive", st.of(column), st.checkParameters(), func(r driver.Rows) error {
 		var id string
 		var different, alike uint64
 		err := r.Scan(&id, &different, &alike)
@@ -457,7 +563,10 @@ func (v *verified) judge(p *sinks.Publication) error {
 // Discard implements sinks.Staged.
 func (st *stage) Discard(ctx context.Context) error {
 	var errs error
-	for _, name := range []string{st.CellTable, st.TaintTable, st.LevelTable, st.StageTable} {
+	of := st.ofPublished()
+	for _, name := range []string{
+		st.IdentifierTable, st.CopyTable, st.TieTable, st.TextTable, st.MatchTable, of.TextTable, of.MatchTable, st.TaintTable, st.CellTable, st.LevelTable, st.StageTable,
+	} {
 		errs = errors.Join(errs, st.store.dropStage(ctx, name))
 	}
 	return errs

@@ -12,7 +12,8 @@ import (
 // enough different values of it.
 type sensitiveColumn struct {
 	Name   string // of the published column, quoted
-	Column string // of the personal one, quoted
+	Column string // of the copy
+	From   string // the personal column, quoted
 	Pairs  string // of the cells: the different people with their values
 	IsText bool
 	asked  *config.Sensitive
@@ -59,7 +60,7 @@ func (g *generalisation) compileSensitive(d *config.Dataset) {
 		}
 		from, _ := d.Column(c.From)
 		g.Sensitive = append(g.Sensitive, sensitiveColumn{
-			Name: quote(c.Name), Column: quote(c.From), Pairs: fmt.Sprintf("lapse_pairs_%d", len(g.Sensitive)),
+			Name: quote(c.Name), Column: g.copied("lapse_measure", quote(c.From), storedType(from.Type)), From: quote(c.From), Pairs: fmt.Sprintf("lapse_pairs_%d", len(g.Sensitive)),
 			IsText: from.Type.Kind() == config.Text, asked: c.Sensitive,
 		})
 	}
@@ -69,7 +70,7 @@ func (g *generalisation) compileSensitive(d *config.Dataset) {
 func (g *generalisation) sensitiveTexts() (columns []string) {
 	for _, s := range g.Sensitive {
 		if s.IsText {
-			columns = append(columns, s.Column)
+			columns = append(columns, s.From)
 		}
 	}
 	return columns

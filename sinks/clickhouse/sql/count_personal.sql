@@ -1,6 +1,6 @@
 {{- /* The rows of each partition, and the distinct people they are about. */ -}}
-SELECT lapse_partition, count(), uniqExact(lapse_subject)
+SELECT toString(lapse_partition), count(), uniqExact(lapse_subject)
 FROM (
-{{template "rows.sql" .}}
+{{template "copied_people.sql" .}}
 )
 GROUP BY lapse_partition

@@ -1,3 +1,4 @@
-SELECT _partition_id AS lapse_partition, count(), countIf(lapse_level > 0), uniqExact(_part), sumMap(map(lapse_level, toUInt64(1)))
+SELECT _partition_id AS lapse_partition, count(), countIf(lapse_level > 0), uniqExact(_part_index),
+    [{{range $level, $_ := .G.Copy.Classes}}{{if $level}}, {{end}}countIf(lapse_level = {{$level}}){{end}}]
 FROM {{name .Control .StageTable}}
 GROUP BY lapse_partition

@@ -1,1 +1,1 @@
-CREATE TABLE {{name .Control .TaintTable}} (partition String, text String) ENGINE = Memory
+CREATE TABLE {{name .Control .TaintTable}} (hash UInt64) ENGINE = Memory

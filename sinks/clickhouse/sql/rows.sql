@@ -1,14 +1,10 @@
-{{- /* The rows of the personal partitions with every value that could be published of
-       them, at any level, and the cell they fall into: the hash of all of these. If
-       asked, also with the person each is about. */ -}}
+{{- /* The rows of the personal partitions with what each column of the class becomes at its
+       levels. If asked, also with the person each is about. */ -}}
 SELECT
-    {{range .G.Measures}}{{.}}, {{end}}{{.G.Time}} AS lapse_event_time,
-    lapse_batch,
-    lapse_rows._partition_id AS lapse_partition
+    _partition_id AS lapse_partition
     {{- range $i, $e := .G.Expressions}},
     {{$e}} AS {{cellValue $i}}
-    {{- end}},
-    sipHash128(lapse_partition{{range $i, $e := .G.Expressions}}, {{cellValue $i}}{{end}}) AS lapse_cell
+    {{- end}}
     {{- if .WithSubject}},
     {{.G.Subject.Expression}} AS lapse_subject
     {{- end}}
@@ -24,8 +20,3 @@ LEFT ANY JOIN (
 {{- end}}
 {{- end}}
 WHERE lapse_rows._partition_id IN {partitions:Array(String)}
-{{- if .WithoutTainted}}
-{{- range .SensitiveTexts}}
-    AND (lapse_rows._partition_id, toString({{.}})) NOT IN (SELECT partition, text FROM {{name $.Control $.TaintTable}})
-{{- end}}
-{{- end}}

@@ -1,18 +1,18 @@
-{{- /* Compares what is published, class by class, with what the personal rows give,
-       and counts the people of each class again, by the published values. A class is of
-       one partition. */ -}}
+{{- /* Compares what is published, class by class, with what the rows that it was made of
+       give, and counts the people of each class again, by the published values. A class
+       is of one partition. */ -}}
 SELECT if(lapse_published.lapse_rows > 0, lapse_published.lapse_in, lapse_personal.lapse_in) AS lapse_partition,
     countIf(lapse_published.lapse_rows != lapse_personal.lapse_rows), count(), min(lapse_personal.lapse_people), sum(lapse_published.lapse_rows)
 FROM (
-    SELECT sipHash128(_partition_id{{range .ClassValues}}, CAST({{.Name}}, {{literal .PlainType}}){{end}}) AS lapse_class, any(toString(_partition_id)) AS lapse_in, count() AS lapse_rows
+    SELECT {{.G.PublishedClass}} AS lapse_class, any(toString(_partition_id)) AS lapse_in, count() AS lapse_rows
     FROM {{name .G.Published.Database .G.Published.Name}}
     WHERE _partition_id IN {partitions:Array(String)}
     GROUP BY lapse_class
 ) AS lapse_published
 FULL OUTER JOIN (
-    SELECT sipHash128(lapse_partition{{range .ClassValues}}, CAST({{.Expression}}, {{literal .PlainType}}){{end}}) AS lapse_class, any(toString(lapse_partition)) AS lapse_in, count() AS lapse_rows, uniqExact(lapse_subject) AS lapse_people
+    SELECT {{if .Levels}}multiIf({{range .Levels}}lapse_level = {{.}}, lapse_check_{{.}}, {{end}}0){{else}}toUInt64(0){{end}} AS lapse_class, any(toString(lapse_partition)) AS lapse_in, count() AS lapse_rows, uniqExact(lapse_subject) AS lapse_people
     FROM (
-{{template "rows.sql" .}}
+{{template "checked_people.sql" .}}
     ) AS lapse_rows
     SEMI LEFT JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
     GROUP BY lapse_class

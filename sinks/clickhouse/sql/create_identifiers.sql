@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .IdentifierTable}} (identifier String, words String) ENGINE = Memory

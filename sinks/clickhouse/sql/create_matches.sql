@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .MatchTable}} (text String, identifier String) ENGINE = Memory

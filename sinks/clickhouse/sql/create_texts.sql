@@ -1,0 +1,1 @@
+CREATE TABLE {{name .Control .TextTable}} (text String) ENGINE = Memory

@@ -1,0 +1,1 @@
+SELECT DISTINCT lapse_level FROM {{name .Control .LevelTable}} ORDER BY lapse_level
