@@ -1,0 +1,149 @@
+package clickhouse
+
+import (
+	"context"
+	"slices"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/facesoft/lapse/sinks"
+)
+
+// step is one statement, with what it is rendered from.
+type step struct {
+	statement string
+	data      any
+}
+
+// texts are the texts of a table that are looked through for direct identifiers.
+type texts struct {
+	*stage
+	Texts          []string
+	From           string // the table, quoted
+	FromPartitions bool
+}
+
+// copying lists the statements that copy the rows, and look through their texts.
+func (st *stage) copying() []step {
+	steps := []step{
+		{"create_identifiers", st}, {"create_texts", st}, {"create_matches", st}, {"create_taint", st}, {"create_copy", st}, {"create_ties", st}, {"create_levels", st}, {"create_stage", st},
+	}
+	if len(st.G.Identifiers) > 0 {
+		steps = append(steps, step{"find_identifiers", st})
+	}
+	if len(st.SensitiveTexts) > 0 { // rows that have one that names somebody are left out from the start
+		personal := texts{st, st.SensitiveTexts, quote(st.G.Personal.Database, st.G.Personal.Name), true}
+		steps = append(steps, step{"collect_texts", personal}, step{"match_texts", st}, step{"find_taint", st})
+	}
+	steps = append(steps, step{"copy_rows", st})
+	if len(st.G.Copy.Links) > 0 {
+		steps = append(steps, step{"find_ties", st})
+	}
+	return append(steps, step{"collect_texts", texts{st, st.G.DistinctTexts, quote(st.Control, st.CopyTable), false}}, step{"match_texts", st})
+}
+
+// deciding lists the statements that decide at which level each row is published.
+func (st *stage) deciding() (steps []step) {
+	if st.Named {
+		steps = append(steps, step{"find_taint", st})
+	}
+	steps = append(steps, step{"create_cells", st.withoutTainted()}, step{"fill_cells", st.withoutTainted()})
+	for level := range st.G.Copy.Classes {
+		at := *st
+		at.Level = level
+		steps = append(steps, step{"find_level", &at})
+	}
+	return steps
+}
+
+// stageRows writes the rows as they are to be published.
+func (st *stage) stageRows(ctx context.Context) error {
+	err := st.store.query(ctx, "used_levels", st, nil, func(r driver.Rows) error {
+		var level uint8
+		err := r.Scan(&level)
+		st.Levels = append(st.Levels, int(level))
+		return err
+	})
+	if err != nil || len(st.Levels) == 0 {
+		return err
+	}
+	return st.carryOut(ctx, []step{{"stage_rows", st}})
+}
+
+// carryOut runs statements in order.
+func (st *stage) carryOut(ctx context.Context, steps []step) error {
+	for _, s := range steps {
+		if err := st.store.exec(ctx, s.statement, s.data, st.parameters()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookForNames notes whether a text names somebody.
+func (st *stage) lookForNames(ctx context.Context) error {
+	var matches uint64
+	err := st.store.queryRow(ctx, "count_matches", st, nil, &matches)
+	st.Named = matches > 0
+	return err
+}
+
+// ofPublished returns the stage for statements about published texts that name somebody.
+func (st *stage) ofPublished() *stage {
+	published := *st
+	published.TextTable, published.MatchTable = st.TextTable+ofPublished, st.MatchTable+ofPublished
+	return &published
+}
+
+const ofPublished = "_published"
+
+// checking lists the statements that look for names in what is published.
+func (st *stage) checking() []step {
+	names := make([]string, len(st.TextValues))
+	for i, v := range st.TextValues {
+		names[i] = v.Name
+	}
+	of := st.ofPublished()
+	return []step{
+		{"create_texts", of}, {"create_matches", of},
+		{"collect_texts", texts{of, names, quote(st.G.Published.Database, st.G.Published.Name), true}}, {"match_texts", of},
+	}
+}
+
+// withoutTainted returns the stage for statements over the rows that could be
+// published.
+func (st *stage) withoutTainted() *stage {
+	without := *st
+	without.WithoutTainted = true
+	return &without
+}
+
+// of returns the stage for statements about one sensitive column.
+func (st *stage) of(s sensitiveColumn) *stage {
+	about := *st.withoutTainted()
+	about.Sensitive = s
+	return &about
+}
+
+// SQL returns the statements that publish a partition of the dataset.
+func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
+	st, err := s.newStage(dataset, []sinks.Partition{p}, stagePrefix)
+	if err != nil {
+		return nil, err
+	}
+	st.InMemory, st.Partition, st.Named = true, partitionID(p), true
+	for level := range st.G.Copy.Classes {
+		st.Levels = append(st.Levels, level)
+	}
+	script := slices.Concat(st.copying(), st.deciding(), []step{{"stage_rows", st}, {"publish_partition", st}, {"verify_classes", st.withoutTainted()}}, st.checking(), []step{{"verify_identifiers", st.ofPublished()}})
+	for _, column := range st.G.Sensitive {
+		script = append(script, step{"verify_sensitive", st.of(column)})
+	}
+	sql := make([]string, len(script))
+	for i, s := range script {
+		if sql[i], err = render(s.statement, s.data); err != nil {
+			return nil, err
+		}
+	}
+	return sql, nil
+}
