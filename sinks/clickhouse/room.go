@@ -26,11 +26,11 @@ func (s *Store) checkRoom(ctx context.Context, t *table, partitions []string) er
 		sinks.ErrUnavailable, len(partitions), t.Name, humanize.IBytes(room.Needed), humanize.IBytes(room.Free))
 }
 
-// Room says whether copies of partitions of so many bytes fit on the disk: what is
-// published of them is at most as large as they are, and lies there twice for a moment,
-// staged and published.
+// Room says whether copies of partitions of so many bytes fit on the disk: what is decided
+// on and what is published of them are at most as large as they are, and the latter lies
+// there twice for a moment, staged and published.
 func (s *Store) Room(ctx context.Context, bytes uint64) (sinks.Room, error) {
-	room := sinks.Room{Needed: 2*bytes + s.reserve}
+	room := sinks.Room{Needed: 3*bytes + s.reserve}
 	err := ifKnown(s.query(ctx, "disks", nil, nil, func(r driver.Rows) error {
 		var name string
 		var left, total uint64
