@@ -41,7 +41,8 @@ var fills = []string{"#1b3a5c", "#7da7cc", "#c9712b", "#efc38f", "#5b7f3a", "#bc
 const (
 	chartWidth, plotHeight = 900.0, 160.0
 	plotLeft, plotTop      = 70.0, 30.0
-	mostMonths             = 48 // the newest are shown
+	widestBar              = 60.0 // where there are few months
+	mostMonths             = 48   // the newest are shown
 	mostLabels             = 16
 )
 
@@ -63,7 +64,8 @@ func newChart(title string, months []string, all []barSeries, stacked bool) *cha
 	if len(months) == 0 {
 		return c
 	}
-	top := highest(all, len(months), stacked)
+	all = slices.DeleteFunc(all, func(s barSeries) bool { return slices.Max(s.values) == 0 })
+	top := rounded(highest(all, len(months), stacked))
 	slot := (chartWidth - plotLeft) / float64(len(months))
 	for m, month := range months {
 		c.addMonth(m, month, all, slot, float64(top), stacked)
@@ -80,9 +82,20 @@ func newChart(title string, months []string, all []barSeries, stacked bool) *cha
 	return c
 }
 
-// highest is the value that reaches the top: at least 1.
-func highest(all []barSeries, months int, stacked bool) uint64 {
-	top := uint64(1)
+// rounded returns the next number that people expect at the top of a scale, and that has
+// a half.
+func rounded(n uint64) uint64 {
+	for unit := uint64(1); ; unit *= 10 {
+		for _, top := range []uint64{2, 4, 6, 8, 10} {
+			if top*unit >= n {
+				return top * unit
+			}
+		}
+	}
+}
+
+// highest is the highest value of a month.
+func highest(all []barSeries, months int, stacked bool) (top uint64) {
 	for m := range months {
 		sum := uint64(0)
 		for _, s := range all {
@@ -97,19 +110,20 @@ func highest(all []barSeries, months int, stacked bool) uint64 {
 }
 
 func (c *chart) addMonth(m int, month string, all []barSeries, slot, top float64, stacked bool) {
-	width, step := 0.8*slot, 0.0
+	width := min(0.8*slot, widestBar)
+	step, group := 0.0, width
 	if !stacked {
-		width = 0.8 * slot / float64(len(all))
-		step = width
+		width = min(0.8*slot/float64(len(all)), widestBar)
+		step, group = width, width*float64(len(all))
 	}
-	base := plotTop + plotHeight
+	left, base := plotLeft+slot*float64(m)+(slot-group)/2, plotTop+plotHeight
 	for i, s := range all {
 		height := plotHeight * float64(s.values[m]) / top
 		if height == 0 {
 			continue
 		}
 		c.Bars = append(c.Bars, bar{
-			X: plotLeft + slot*(float64(m)+0.1) + step*float64(i), Y: base - height, Width: width, Height: height, Fill: fills[i%len(fills)],
+			X: left + step*float64(i), Y: base - height, Width: width, Height: height, Fill: fills[i%len(fills)],
 			Says: month + ": " + humanize.Comma(int64(s.values[m])) + " " + s.name,
 		})
 		if stacked {
@@ -118,25 +132,28 @@ func (c *chart) addMonth(m int, month string, all []barSeries, slot, top float64
 	}
 }
 
-// Charts are those of the page.
-func (r *officerReport) Charts() []*chart {
+// DoneCharts show what was done by month.
+func (r *officerReport) DoneCharts() []*chart {
 	var months []string
-	names := []string{"taken in", "anonymised", "erased"}
-	done := make([]barSeries, len(names))
+	rows := []barSeries{{name: "taken in"}, {name: "anonymised"}, {name: "erased"}}
+	items := []barSeries{{name: "training items purged"}, {name: "objects deleted with them"}}
 	for _, m := range r.Done {
 		months = append(months, m.Month)
 		for i, v := range []uint64{m.Stored, m.Anonymised, m.Erased} {
-			done[i].name, done[i].values = names[i], append(done[i].values, v)
+			rows[i].values = append(rows[i].values, v)
+		}
+		for i, v := range []uint64{m.Items, m.Objects} {
+			items[i].values = append(items[i].values, v)
 		}
 	}
-	charts := []*chart{newChart("Rows taken in, anonymised and erased, by the month in which that was done", months, done, false)}
-	items := []barSeries{{name: "training items purged"}, {name: "objects deleted with them"}}
-	for _, m := range r.Done {
-		items[0].values, items[1].values = append(items[0].values, m.Items), append(items[1].values, m.Objects)
-	}
-	charts = append(charts, newChart("Training items purged, by month", months, items, false))
+	return drawn(newChart("Rows taken in, anonymised and erased, by the month in which that was done", months, rows, false),
+		newChart("Training items purged, by month", months, items, false))
+}
+
+// HeldCharts show what is held by month.
+func (r *officerReport) HeldCharts() []*chart {
 	var held []barSeries
-	var heldMonths []string
+	var months []string
 	for _, d := range r.Status.Datasets {
 		s := barSeries{name: d.Dataset}
 		for _, m := range r.Held {
@@ -145,8 +162,12 @@ func (r *officerReport) Charts() []*chart {
 		held = append(held, s)
 	}
 	for _, m := range r.Held {
-		heldMonths = append(heldMonths, m.Month)
+		months = append(months, m.Month)
 	}
-	charts = append(charts, newChart("Rows of personal data that are held, by the month of the event", heldMonths, held, true))
+	return drawn(newChart("Rows of personal data that are held, by the month of the event", months, held, true))
+}
+
+// drawn leaves out charts that show nothing.
+func drawn(charts ...*chart) []*chart {
 	return slices.DeleteFunc(charts, func(c *chart) bool { return len(c.Bars) == 0 })
 }

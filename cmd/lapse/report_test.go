@@ -154,3 +154,17 @@ func TestReportSaysThatTheAuditLogDoesNotVerify(t *testing.T) {
 		t.Errorf("%d %s", code, said)
 	}
 }
+
+// TestScalesAreRound also has charts of one month, whose bars keep to a sensible width.
+func TestScalesAreRound(t *testing.T) {
+	t.Parallel()
+	for n, want := range map[uint64]uint64{0: 2, 1: 2, 2: 2, 3: 4, 10: 10, 11: 20, 98: 100, 299_159: 400_000, 1_000_001: 2_000_000} {
+		if got := rounded(n); got != want {
+			t.Errorf("%d is shown on a scale up to %d, want %d", n, got, want)
+		}
+	}
+	c := newChart("", []string{"2026-11"}, []barSeries{{"taken in", []uint64{300}}, {"erased", []uint64{0}}, {"anonymised", []uint64{7}}}, false)
+	if len(c.Key) != 2 || len(c.Bars) != 2 || c.Bars[0].Width != widestBar || c.Bars[0].X+c.Bars[0].Width != c.Bars[1].X {
+		t.Errorf("%+v", c)
+	}
+}
