@@ -61,6 +61,12 @@ type ClickHouseSettings struct {
 	DSN string `yaml:"dsn,omitempty" env:"DSN"`
 	// PasswordFile holds the password for DSN, so that it stands in no setting.
 	PasswordFile string `yaml:"password_file,omitempty" env:"PASSWORD_FILE"`
+	// CAFile holds the certificates (PEM) of those who may sign the server's, in place of
+	// the machine's. CertFile and KeyFile are what is shown to a server that asks clients
+	// for a certificate. They need secure=true in the DSN.
+	CAFile   string `yaml:"ca_file,omitempty" env:"CA_FILE"`
+	CertFile string `yaml:"cert_file,omitempty" env:"CERT_FILE"`
+	KeyFile  string `yaml:"key_file,omitempty" env:"KEY_FILE"`
 	// AnalystDSN is the same server as analysts see it, for `lapse query`.
 	AnalystDSN string `yaml:"analyst_dsn,omitempty" env:"ANALYST_DSN"`
 	// ReaderDSN is the same server as those see it who read personal data, for
@@ -212,7 +218,7 @@ func (s *Settings) readFile(file string) error {
 
 // resolve makes paths of the file independent of the working folder.
 func (s *Settings) resolve(dir string) {
-	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
+	paths := []*string{&s.Policy, &s.DataDir, &s.ClickHouse.PasswordFile, &s.ClickHouse.CAFile, &s.ClickHouse.CertFile, &s.ClickHouse.KeyFile, &s.Engine.Library, &s.Audit.Dir, &s.Audit.KeyFile, &s.Audit.PublicKey,
 		&s.Audit.S3.CredentialsFile, &s.Collector.WriteKeysFile, &s.Training.WriteKeysFile, &s.Spool.Dir, &s.CountryDatabase, &s.ErasuresDir, &s.ExportsDir}
 	for i := range s.Buckets {
 		paths = append(paths, &s.Buckets[i].Path)

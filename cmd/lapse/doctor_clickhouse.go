@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strconv"
@@ -61,7 +62,12 @@ func (e *examination) lookAtClickHouse(ctx context.Context) {
 // unreachable tells apart why the server cannot be asked.
 func (e *examination) unreachable(err error) {
 	var refused *clickhouse.ServerError
+	var untrusted *tls.CertificateVerificationError
 	switch {
+	case errors.As(err, &untrusted):
+		e.fault("clickhouse", "name the certificate of who has signed the server's in clickhouse.ca_file, and the server in clickhouse.dsn as its certificate does", "it is not trusted: %v", err)
+	case strings.Contains(err.Error(), "tls: certificate required"), strings.Contains(err.Error(), "tls: bad certificate"):
+		e.fault("clickhouse", "name the certificate that the server asks for in clickhouse.cert_file, and its key in clickhouse.key_file", "it asks for a certificate: %v", err)
 	case errors.Is(err, sinks.ErrUnavailable), strings.Contains(err.Error(), "connection refused"), strings.Contains(err.Error(), "no such host"), strings.Contains(err.Error(), "timeout"):
 		e.fault("clickhouse", "check that the server runs, that clickhouse.dsn names its native port (9000, or 9440 with TLS and ?secure=true), and that no firewall is between", "it does not answer: %v", err)
 	case errors.As(err, &refused), strings.Contains(err.Error(), "code: 516"):
@@ -132,7 +138,7 @@ func (e *examination) lookAtAnalyst(ctx context.Context, o clickhouse.Options) {
 			e.warn("analyst", "set clickhouse.analyst_dsn to a user with SELECT on the anonymised database alone", "'lapse query' has no user of its own")
 			return
 		}
-		if err := fromDSN(&o, c.AnalystDSN, ""); err != nil {
+		if err := fromDSN(&o, c, c.AnalystDSN, ""); err != nil {
 			e.fault("analyst", "mend clickhouse.analyst_dsn", "%v", err)
 			return
 		}

@@ -84,7 +84,7 @@ func (i *installation) optionsOf(ctx context.Context, setting, dsn string, embed
 	if dsn == "" {
 		return o, usageError{fmt.Errorf("set %s to query a server: queries run with rights of their own, not with Lapse's", setting)}
 	}
-	return o, fromDSN(&o, dsn, "")
+	return o, fromDSN(&o, i.settings.ClickHouse, dsn, "")
 }
 
 // asObjects turns rows into what JSON shows best.

@@ -186,7 +186,7 @@ const reserve = 256 << 20
 func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Options, error) {
 	o := clickhouse.Options{Databases: clickhouse.DatabasesWithPrefix(i.settings.ClickHouse.DatabasePrefix), Policy: i.policy, Reserve: reserve, Trace: i.trace}
 	if i.settings.ClickHouse.DSN != "" {
-		if err := fromDSN(&o, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile); err != nil {
+		if err := fromDSN(&o, i.settings.ClickHouse, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile); err != nil {
 			return o, err
 		}
 		return o, oneServer(o.Addresses)
@@ -221,13 +221,16 @@ func (i *installation) startEngine(ctx context.Context) (err error) {
 }
 
 // fromDSN reads a server's address. The password comes from a file rather than
-// from the DSN where there is one.
-func fromDSN(o *clickhouse.Options, dsn, passwordFile string) error {
+// from the DSN where there is one, and certificates from the settings.
+func fromDSN(o *clickhouse.Options, s config.ClickHouseSettings, dsn, passwordFile string) error {
 	parsed, err := driver.ParseDSN(dsn)
 	if err != nil {
 		return usageError{errors.New("clickhouse.dsn cannot be read; write clickhouse://user@host:9000?secure=true")} // the text may hold a password
 	}
-	o.Addresses, o.User, o.Password, o.TLS = parsed.Addr, parsed.Auth.Username, parsed.Auth.Password, parsed.TLS
+	o.Addresses, o.User, o.Password = parsed.Addr, parsed.Auth.Username, parsed.Auth.Password
+	if o.TLS, err = secured(parsed.TLS, s); err != nil {
+		return usageError{err}
+	}
 	if passwordFile == "" {
 		return nil
 	}
