@@ -130,7 +130,7 @@ func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Ti
 				r.Blocked++
 			}
 			d := r.Due[name]
-			d.Steps++
+			d.Steps += dueOf(&s, i.policy)
 			d.Rows += s.Rows
 			if d.Oldest.IsZero() || !s.Due.IsZero() && s.Due.Before(d.Oldest) {
 				d.Oldest = s.Due
@@ -140,6 +140,18 @@ func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Ti
 		}
 	}
 	return nil
+}
+
+// dueOf returns how much of what is due a step stands for: one of a dataset's, the items
+// that it hides or the one that it deletes. What only tidies up stands for nothing.
+func dueOf(s *jobs.Step, p *config.Policy) int {
+	switch {
+	case s.Dataset != "", s.Action == sinks.ActionPurgeItem:
+		return 1
+	case s.Action == sinks.ActionMarkItems && !p.Training.Grace.IsZero(): // else they are deleted at once, each by its step
+		return int(s.Rows)
+	}
+	return 0
 }
 
 // rulesOf lists the rules of a policy by dataset, without any lag.
