@@ -124,8 +124,11 @@ func (c *Column) AppendString(s []byte) {
 		return
 	}
 	c.last = len(c.Data)
-	c.Data = binary.AppendUvarint(c.Data, uint64(len(s)))
-	c.Data = append(c.Data, s...)
+	if len(s) < 0x80 { // most are short
+		c.Data = append(append(c.Data, byte(len(s))), s...)
+		return
+	}
+	c.Data = append(binary.AppendUvarint(c.Data, uint64(len(s))), s...)
 }
 
 // AppendUint appends the low Width bytes of v, which also carry signed numbers.

@@ -183,7 +183,7 @@ func (a *admission) tooYoung(f *fields, at time.Time) bool {
 const maxAgeLength = 32
 
 // age reads a number of years, also if it is written as text.
-func age(f *fields, v *field) (years int, ok bool) {
+func age(f *fields, v field) (years int, ok bool) {
 	if v.kind != number && v.kind != text {
 		return 0, false
 	}
@@ -196,7 +196,7 @@ func age(f *fields, v *field) (years int, ok bool) {
 }
 
 // birthday reads a date, with or without a time behind it, or milliseconds.
-func birthday(f *fields, v *field) (time.Time, bool) {
+func birthday(f *fields, v field) (time.Time, bool) {
 	if v.kind == text {
 		if raw := bytes.TrimSpace(f.text(v)); len(raw) >= len(time.DateOnly) {
 			t, err := time.Parse(time.DateOnly, string(raw[:len(time.DateOnly)]))

@@ -26,7 +26,8 @@ func (d *Decoder) Records(line []byte, from Origin, each func(record []byte, fro
 	defer func() { d.envelope = envelope{} }()
 	d.fields.inherit(d.inherited)
 	defer d.fields.disinherit()
-	elements := scanner{data: list, at: 1, fields: &d.fields}
+	elements := scanner{fields: &d.fields}
+	elements.begin(list, 1)
 	start := from.Position + uint64(offsetIn(line, list))
 	for !elements.next(']') {
 		elements.space()
@@ -82,7 +83,8 @@ const maxBatch = 8192
 
 // length counts the elements of a list that has been found to be JSON.
 func (d *Decoder) length(list []byte) (n int) {
-	elements := scanner{data: list, at: 1, fields: &d.fields}
+	elements := scanner{fields: &d.fields}
+	elements.begin(list, 1)
 	for !elements.next(']') {
 		elements.space()
 		_ = elements.skip(1)

@@ -370,7 +370,7 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 		var all fields
 		root, slots := &node{slot: -1}, 0
 		slot := root.add("a.b.c", &slots)
-		all.slots = make([]field, slots)
+		all.slots = make([]span, slots)
 		s := scanner{fields: &all}
 		reason := s.scan(line, root)
 		var want struct {

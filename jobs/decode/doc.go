@@ -1,6 +1,6 @@
 // Package decode turns input records (calls of the Segment specification, lines
 // of a web server's log) into the typed columns that a policy describes. It is
-// the hot path of ingest: one pass over the bytes, no allocation per record.
+// the hot path of ingest: a quick look at all bytes, one pass, no allocation per record.
 //
 // It promises that every line ends in exactly one way: appended as one row to the
 // block of one dataset, refused because no dataset takes it, or named unreadable

@@ -19,22 +19,30 @@ type field struct {
 	raw     []byte // a string without its quotes; else as it stands
 	kind    kind
 	escaped bool // a string with backslashes
-	record  uint32
 }
 
-var missing field
+// span is where a field stands in the line: a line has less than 4 GiB. It belongs to
+// the current record only if it carries its number, so that nothing needs clearing, and
+// has no pointers, which the garbage collector would want to know of.
+type span struct {
+	from, to uint32
+	record   uint32
+	kind     kind
+	escaped  bool
+}
 
-// fields are the values found in a line, by slot. A slot belongs to the current
-// record only if it carries its number, so that nothing needs clearing.
+// fields are the values found in a line, by slot.
 type fields struct {
-	slots   []field
+	line    []byte
+	slots   []span
 	record  uint32
 	scratch []byte
 	base    []field // what the records of a batch have in common, by slot; else nil
 }
 
 // begin starts a new record.
-func (f *fields) begin() {
+func (f *fields) begin(line []byte) {
+	f.line = line
 	f.record++
 	if f.record == 0 { // after 2^32 records, old marks would be taken for new ones
 		clear(f.slots)
@@ -42,19 +50,33 @@ func (f *fields) begin() {
 	}
 }
 
-func (f *fields) set(slot int, v field) {
-	v.record = f.record
-	f.slots[slot] = v
+// put keeps the bytes of the line from one place to another.
+func (f *fields) put(slot, from, to int, kind kind, escaped bool) {
+	s := &f.slots[slot]
+	s.from, s.to, s.record, s.kind, s.escaped = uint32(from), uint32(to), f.record, kind, escaped
 }
 
-func (f *fields) at(slot int) *field {
+// set is put for a part of the line.
+func (f *fields) set(slot int, v field) {
+	from := 0
+	if len(v.raw) > 0 {
+		from = offsetIn(f.line, v.raw)
+	}
+	f.put(slot, from, from+len(v.raw), v.kind, v.escaped)
+}
+
+func (f *fields) at(slot int) field {
 	if v := &f.slots[slot]; v.record == f.record {
-		return v
+		return field{f.line[v.from:v.to], v.kind, v.escaped}
 	}
+	return f.inherited(slot)
+}
+
+func (f *fields) inherited(slot int) field {
 	if f.base != nil {
-		return &f.base[slot]
+		return f.base[slot]
 	}
-	return &missing
+	return field{}
 }
 
 // inherit lets the records that follow have the present one's fields of the given
@@ -62,7 +84,7 @@ func (f *fields) at(slot int) *field {
 func (f *fields) inherit(slots []int) {
 	base := make([]field, len(f.slots))
 	for _, slot := range slots {
-		base[slot] = *f.at(slot)
+		base[slot] = f.at(slot)
 	}
 	f.base = base
 }
@@ -71,7 +93,7 @@ func (f *fields) disinherit() { f.base = nil }
 
 // text returns the field's text: a string unescaped, all else as it was written.
 // It is valid until the next call.
-func (f *fields) text(v *field) []byte {
+func (f *fields) text(v field) []byte {
 	if !v.escaped {
 		return v.raw
 	}

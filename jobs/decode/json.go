@@ -3,8 +3,6 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
-	"math"
-	"math/bits"
 	"strings"
 	"unicode/utf8"
 )
@@ -18,22 +16,38 @@ type node struct {
 	children []*node
 	slot     int // where the value goes; -1: nowhere
 
-	// The names that objects here have had, and the one the last object began with.
+	// The names that objects here have had, and those the last objects began with.
 	seen   []*guess
-	first  *guess
+	first  guesses
 	others uint64 // unwanted names that there was no room for
 }
 
-// guess is a name that an object has had, and which one followed it the last time:
+// guess is a name that an object has had, and which ones followed it the last times:
 // most calls come from the same few programs, which write the same names in the
 // same order, so that a comparison takes the place of a search.
 type guess struct {
-	quoted []byte // the name as it stood, with its quotes and the colon
-	head   uint64 // its first eight bytes
-	mask   uint64 // which of these there are
-	child  *node  // nil: nobody wants the value
-	next   *guess
+	quoted []byte    // the name as it stood, with its quotes and the colon
+	head   [2]uint64 // its first sixteen bytes
+	mask   [2]uint64 // which of these there are
+	child  *node     // nil: nobody wants the value
+	next   guesses
 	count  uint64 // how often nobody wanted it
+}
+
+// guesses are the names that came last in one place, the very last first: a name that
+// some calls have and others have not is followed by the one or the other.
+type guesses [2]*guess
+
+// take returns that with which data begins; nil if none of them does.
+func (e *guesses) take(data []byte) *guess {
+	if g := e[0]; g != nil && g.begins(data) {
+		return g
+	}
+	if g := e[1]; g != nil && g.begins(data) {
+		e[0], e[1] = g, e[0]
+		return g
+	}
+	return nil
 }
 
 // The names remembered in one place, and their length, are bounded: they come
@@ -82,40 +96,53 @@ func (n *node) guess(key []byte) *guess {
 	}
 	g := &guess{child: n.child(key)}
 	g.quoted = append(append(append(g.quoted, '"'), key...), '"', ':')
-	g.mask = math.MaxUint64
-	if len(g.quoted) < 8 {
-		g.mask = 1<<(8*len(g.quoted)) - 1
-	}
-	var head [8]byte
+	var head, mask [headSize]byte
 	copy(head[:], g.quoted)
-	g.head = binary.LittleEndian.Uint64(head[:])
+	for i := range min(headSize, len(g.quoted)) {
+		mask[i] = 0xFF
+	}
+	for i := range g.head {
+		g.head[i], g.mask[i] = binary.LittleEndian.Uint64(head[8*i:]), binary.LittleEndian.Uint64(mask[8*i:])
+	}
 	n.seen = append(n.seen, g)
 	return g
 }
 
-// begins reports whether data begins with the name. The first eight bytes tell most
+const headSize = 16
+
+// begins reports whether data begins with the name. The first sixteen bytes tell most
 // names apart, without a call.
 func (g *guess) begins(data []byte) bool {
-	return len(data) >= 8 && binary.LittleEndian.Uint64(data)&g.mask == g.head &&
-		(len(g.quoted) <= 8 || bytes.HasPrefix(data[8:], g.quoted[8:]))
+	if len(data) < headSize {
+		return bytes.HasPrefix(data, g.quoted)
+	}
+	return binary.LittleEndian.Uint64(data)&g.mask[0] == g.head[0] && binary.LittleEndian.Uint64(data[8:])&g.mask[1] == g.head[1] &&
+		(len(g.quoted) <= headSize || bytes.HasPrefix(data[headSize:], g.quoted[headSize:]))
 }
 
-// scanner reads one JSON text (RFC 8259) in one pass: it checks all of it and
+// scanner reads one JSON text (RFC 8259) from start to end: it checks all of it and
 // keeps what a tree of paths wants. Of a repeated name the last value counts.
 type scanner struct {
-	data    []byte
-	at      int
-	garbled bool // a string was not UTF-8
-	fields  *fields
-	key     []byte
+	data   []byte
+	at     int
+	marks  marks
+	fields *fields
+	key    []byte
 }
 
-// scan reads line, which must be one object.
+// begin lets the scanner stand at a place in data.
+func (s *scanner) begin(data []byte, at int) {
+	s.data, s.at, s.marks.foreign = data, at, false
+	s.marks.look(data, at)
+}
+
+// scan reads line, which must be one object. What is not ASCII in JSON stands in
+// strings, of which each is UTF-8 if the whole is.
 func (s *scanner) scan(line []byte, root *node) Reason {
-	s.data, s.at, s.garbled = line, 0, false
-	s.fields.begin()
+	s.begin(line, 0)
+	s.fields.begin(line)
 	reason := s.document(root)
-	if s.garbled || reason != Stored && !utf8.Valid(line) {
+	if (s.marks.foreign || reason != Stored) && !utf8.Valid(line) {
 		return NotUTF8
 	}
 	return reason
@@ -171,47 +198,55 @@ func (s *scanner) object(n *node, depth int) Reason {
 	if s.next('}') {
 		return Stored
 	}
+	data, at := s.data, s.at // s.at is set where others read on
 	for expected := &n.first; ; {
 		var child *node
-		if g := *expected; g != nil && g.begins(s.data[s.at:]) {
-			s.at += len(g.quoted)
+		if g := expected.take(data[at:]); g != nil {
+			at += len(g.quoted)
 			if child, expected = g.child, &g.next; child == nil {
 				g.count++
 			}
 		} else {
 			var ok bool
+			s.at = at
 			if child, expected, ok = s.name(n, expected); !ok {
 				return NotJSON
 			}
+			at = s.at
 		}
-		s.space()
-		if s.at < len(s.data) && s.data[s.at] == '"' { // most values are strings
-			raw, escaped, ok := s.str()
-			if !ok {
-				return NotJSON
-			}
+		from := at + 1
+		if end, near := s.marks.near(from); near && end < len(data) && data[at] == '"' && data[end] == '"' { // most values are short texts
 			if child != nil && child.slot >= 0 {
-				s.fields.set(child.slot, field{raw: raw, kind: text, escaped: escaped})
+				s.fields.put(child.slot, from, end, text, false)
 			}
-		} else if reason := s.value(child, depth); reason != Stored {
-			return reason
+			at = end + 1
+		} else {
+			s.at = at
+			if reason := s.value(child, depth); reason != Stored {
+				return reason
+			}
+			at = s.at
 		}
-		if s.take(',') { // and most members are followed by another
+		if at < len(data) && data[at] == ',' { // and most members are followed by another
+			at++
 			continue
 		}
+		s.at = at
 		if s.next('}') {
 			return Stored
 		}
 		if !s.take(',') {
 			return NotJSON
 		}
+		at = s.at
 	}
 }
 
 // name reads a name that was not expected, and its colon.
-func (s *scanner) name(n *node, expected **guess) (child *node, next **guess, ok bool) {
+func (s *scanner) name(n *node, expected *guesses) (child *node, next *guesses, ok bool) {
 	s.space()
-	key, escaped, ok := s.str()
+	from, escaped, ok := s.str()
+	key := s.data[from:max(s.at-1, from)]
 	if !ok || !s.next(':') {
 		return nil, nil, false
 	}
@@ -219,7 +254,10 @@ func (s *scanner) name(n *node, expected **guess) (child *node, next **guess, ok
 		s.key = unescape(s.key[:0], key)
 		key = s.key
 	} else if g := n.guess(key); g != nil {
-		if *expected = g; g.child == nil {
+		if expected[0] != g { // it is, if there is a space before it
+			expected[0], expected[1] = g, expected[0]
+		}
+		if g.child == nil {
 			g.count++
 		}
 		return g.child, &g.next, true
@@ -227,11 +265,12 @@ func (s *scanner) name(n *node, expected **guess) (child *node, next **guess, ok
 	if child = n.child(key); child == nil {
 		n.others++
 	}
-	return child, new(*guess), true
+	return child, new(guesses), true
 }
 
 // value reads any value and keeps it if n has a slot for it.
 func (s *scanner) value(n *node, depth int) Reason {
+	s.space()
 	if n == nil {
 		return s.skip(depth)
 	}
@@ -242,12 +281,12 @@ func (s *scanner) value(n *node, depth int) Reason {
 	kind, reason, ok := composite, Stored, true
 	switch c := s.data[s.at]; c {
 	case '"':
-		raw, escaped, ok := s.str()
+		from, escaped, ok := s.str()
 		if !ok {
 			return NotJSON
 		}
 		if n.slot >= 0 {
-			s.fields.set(n.slot, field{raw: raw, kind: text, escaped: escaped})
+			s.fields.put(n.slot, from, s.at-1, text, escaped)
 		}
 		return Stored
 	case '{':
@@ -267,7 +306,7 @@ func (s *scanner) value(n *node, depth int) Reason {
 		reason = NotJSON
 	}
 	if reason == Stored && n.slot >= 0 {
-		s.fields.set(n.slot, field{raw: s.data[from:s.at], kind: kind})
+		s.fields.put(n.slot, from, s.at, kind, false)
 	}
 	return reason
 }
@@ -359,78 +398,33 @@ func (s *scanner) literal(word string) bool {
 	return true
 }
 
-// Eight bytes at a time: each constant holds one byte eight times.
-const (
-	ones    = 0x0101010101010101
-	highs   = 0x80 * ones
-	spaces  = 0x20 * ones
-	quotes  = '"' * ones
-	escapes = '\\' * ones
-)
-
-// str reads a string and returns what is between its quotes.
-func (s *scanner) str() (raw []byte, escaped, ok bool) {
+// str reads a string and returns where it begins behind its quote; before the scanner
+// stands the quote that it ends with.
+func (s *scanner) str() (from int, escaped, ok bool) {
 	if s.at >= len(s.data) || s.data[s.at] != '"' {
-		return nil, false, false
+		return s.at, false, false
 	}
 	s.at++
-	from := s.at
-	var foreign uint64 // bytes that are not ASCII
+	from = s.at
 	for {
-		foreign |= s.plain()
-		if s.at == len(s.data) {
-			return nil, escaped, false
+		s.at = s.marks.next(s.data, s.at)
+		if s.at >= len(s.data) {
+			s.at = len(s.data)
+			return from, escaped, false
 		}
 		switch s.data[s.at] {
 		case '"':
-			raw = s.data[from:s.at]
 			s.at++
-			if foreign != 0 && !utf8.Valid(raw) {
-				s.garbled = true
-			}
-			return raw, escaped, true
+			return from, escaped, true
 		case '\\':
 			escaped = true
 			if !s.escape() {
-				return nil, true, false
+				return from, true, false
 			}
 		default: // a control character
-			return nil, escaped, false
+			return from, escaped, false
 		}
 	}
-}
-
-// plain skips the bytes that stand for themselves in a string. The result is not
-// zero if some of them are not ASCII.
-func (s *scanner) plain() (foreign uint64) {
-	at, data := s.at, s.data
-	for ; at+8 <= len(data); at += 8 {
-		word := binary.LittleEndian.Uint64(data[at:])
-		if end := special(word); end != 0 {
-			n := bits.TrailingZeros64(end) &^ 7
-			s.at = at + n/8
-			return foreign | word&highs&(1<<n-1)
-		}
-		foreign |= word & highs
-	}
-	for ; at < len(data); at++ {
-		c := data[at]
-		if c == '"' || c == '\\' || c < ' ' {
-			break
-		}
-		foreign |= uint64(c & 0x80)
-	}
-	s.at = at
-	return foreign
-}
-
-// special marks, with its high bit, the first byte of a word that is a quote, a
-// backslash or below a space; what is marked behind that one may be none. With its
-// second bit turned, a quote is below '!', as all that is below a space, and nothing
-// else is.
-func special(word uint64) uint64 {
-	low, escape := word^2*ones, word^escapes
-	return ((low-'!'*ones)&^low | (escape-ones)&^escape) & highs
 }
 
 // escape reads one escape sequence.
@@ -465,6 +459,9 @@ func (s *scanner) number() bool {
 	case s.take('0'):
 	case !s.digits():
 		return false
+	}
+	if s.at < len(s.data) && s.data[s.at] == ',' { // most are whole
+		return true
 	}
 	if s.take('.') && !s.digits() {
 		return false

@@ -79,7 +79,7 @@ func (p *paths) slot(path string) int {
 
 // end makes room for the values, once all paths are known.
 func (p *paths) end(d *Decoder) {
-	d.fields.slots, d.root, d.inherited = make([]field, p.slots), p.root, p.inherited
+	d.fields.slots, d.root, d.inherited = make([]span, p.slots), p.root, p.inherited
 }
 
 // compileJSON prepares d for records that are JSON objects with a type and a

@@ -152,13 +152,13 @@ func sizeOf(digits string) int {
 }
 
 // value returns the first of the column's fields that is present.
-func (c *column) value(d *Decoder) *field {
+func (c *column) value(d *Decoder) field {
 	for _, slot := range c.from {
 		if f := d.fields.at(slot); f.kind != absent {
 			return f
 		}
 	}
-	return &missing
+	return field{}
 }
 
 func appendText(d *Decoder, c *column, _ time.Time) bool {
@@ -188,6 +188,7 @@ func appendBool(d *Decoder, c *column, _ time.Time) bool {
 // Numbers are not read beyond these lengths: an error of package strconv holds a copy
 // of what it could not read.
 const (
+	safeDigits       = 18 // of any number fit an int
 	maxIntegerLength = len("-9223372036854775808")
 	maxNumberLength  = 1024
 )
@@ -204,6 +205,13 @@ func appendInteger(d *Decoder, c *column, _ time.Time) bool {
 	if f.raw[0] == '-' {
 		v, err := strconv.ParseInt(view(f.raw), 10, 64)
 		if err != nil || v < c.min {
+			return false
+		}
+		c.to.AppendUint(uint64(v))
+		return true
+	}
+	if v, ok := digits(f.raw); ok && len(f.raw) <= safeDigits { // nearly all
+		if uint64(v) > c.max {
 			return false
 		}
 		c.to.AppendUint(uint64(v))

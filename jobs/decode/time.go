@@ -5,12 +5,14 @@ import "time"
 // storable reports whether t fits a table's partition key: ClickHouse's Date
 // begins in 1970 and ends in 2149.
 func storable(t time.Time) bool {
-	return t.Unix() >= 0 && t.Year() < 2149
+	return 0 <= t.Unix() && t.Unix() < firstOf2149
 }
+
+const firstOf2149 = 5648486400 // seconds of Unix time
 
 // instant reads a field as a point in time: RFC 3339, or whole milliseconds since
 // 1970.
-func instant(f *field) (time.Time, bool) {
+func instant(f field) (time.Time, bool) {
 	switch f.kind {
 	case text:
 		return parseRFC3339(f.raw)

@@ -39,7 +39,7 @@ func (d *Decoder) compileWebLog(p *config.Policy) {
 		}
 	}
 	d.compileAdmission(p, d.resources.Gate, slot)
-	d.fields.slots = make([]field, webLogFields)
+	d.fields.slots = make([]span, webLogFields)
 	l := logLine{fields: &d.fields}
 	d.extract = l.read
 	d.choose = func() int { return first }
@@ -62,7 +62,7 @@ type logLine struct {
 // read takes a line apart. The parts are those of the format and nothing else: a
 // line that has been cut short is not a log line.
 func (l *logLine) read(line []byte) Reason {
-	l.fields.begin()
+	l.fields.begin(line)
 	l.rest = line
 	if !utf8.Valid(line) {
 		return NotUTF8

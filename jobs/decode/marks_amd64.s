@@ -1,0 +1,49 @@
+#include "textflag.h"
+
+// func markAVX2(data *byte, blocks int, marks *uint8) (foreign bool)
+TEXT ·markAVX2(SB), NOSPLIT, $0-25
+	MOVQ data+0(FP), SI
+	MOVQ blocks+8(FP), CX
+	MOVQ marks+16(FP), DI
+	MOVQ $0x2222222222222222, AX // quotes
+	MOVQ AX, X0
+	VPBROADCASTQ X0, Y0
+	MOVQ $0x5c5c5c5c5c5c5c5c, AX // backslashes
+	MOVQ AX, X1
+	VPBROADCASTQ X1, Y1
+	MOVQ $0x1f1f1f1f1f1f1f1f, AX // the last control character
+	MOVQ AX, X2
+	VPBROADCASTQ X2, Y2
+	VPXOR Y9, Y9, Y9
+
+block:
+	VMOVDQU (SI), Y3
+	VMOVDQU 32(SI), Y4
+	VPOR Y3, Y9, Y9
+	VPOR Y4, Y9, Y9
+	VPCMPEQB Y0, Y3, Y5
+	VPCMPEQB Y1, Y3, Y6
+	VPMAXUB Y2, Y3, Y3
+	VPCMPEQB Y2, Y3, Y3
+	VPOR Y5, Y6, Y5
+	VPOR Y3, Y5, Y5
+	VPMOVMSKB Y5, AX
+	VPCMPEQB Y0, Y4, Y7
+	VPCMPEQB Y1, Y4, Y8
+	VPMAXUB Y2, Y4, Y4
+	VPCMPEQB Y2, Y4, Y4
+	VPOR Y7, Y8, Y7
+	VPOR Y4, Y7, Y7
+	VPMOVMSKB Y7, BX
+	SHLQ $32, BX
+	ORQ BX, AX
+	MOVQ AX, (DI)
+	ADDQ $64, SI
+	ADDQ $8, DI
+	DECQ CX
+	JNZ block
+	VPMOVMSKB Y9, AX
+	TESTL AX, AX
+	SETNE foreign+24(FP)
+	VZEROUPPER
+	RET
