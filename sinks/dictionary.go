@@ -3,6 +3,7 @@ package sinks
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"iter"
 	"math/bits"
 )
 
@@ -26,6 +27,16 @@ const firstSlots = 64
 
 // Len returns the number of values.
 func (d *Dictionary) Len() int { return max(len(d.starts)-1, 1) }
+
+// Values returns the values in the order of their numbers. They may not be changed.
+func (d *Dictionary) Values() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		more := yield(nil)
+		for n := 1; more && n < d.Len(); n++ {
+			more = yield(d.key(uint16(n)))
+		}
+	}
+}
 
 // Reset forgets all values but the empty string.
 func (d *Dictionary) Reset() {

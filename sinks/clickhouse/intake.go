@@ -33,7 +33,10 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) (err
 	if b.Rows() > sinks.MaxRows {
 		return fmt.Errorf("insert into %s: a block has at most %d rows, not %d", b.Dataset, sinks.MaxRows, b.Rows())
 	}
-	input := wireInput(b)
+	sorting := s.sortings.take()
+	defer s.sortings.giveBack(sorting)
+	columns, order := sorting.of(t, b)
+	input := wireInput(b, columns, order)
 	names := make([]string, len(input))
 	for i, c := range input {
 		names[i] = c.Name

@@ -65,6 +65,7 @@ type Store struct {
 		options ch.Options
 		idle    []*ch.Client
 	}
+	sortings sortings
 }
 
 // settings are those that correctness rests on. With async_insert, on by default

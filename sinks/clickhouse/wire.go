@@ -9,21 +9,26 @@ import (
 )
 
 // wireInput is a block in the shape in which the native client sends it: the
-// policy's columns, which are encoded already, and those of originColumns.
-func wireInput(b *sinks.Block) proto.Input {
-	input := make(proto.Input, 0, len(b.Columns)+len(originColumns))
-	for _, c := range b.Columns {
+// policy's columns, which are encoded already, and those of originColumns. The columns
+// are the block's with its rows in the given order; nil if that is the block's own.
+func wireInput(b *sinks.Block, columns []sinks.Column, order []uint16) proto.Input {
+	input := make(proto.Input, 0, len(columns)+len(originColumns))
+	for i := range columns {
+		c := &columns[i]
 		input = append(input, proto.InputColumn{Name: c.Name, Data: &wireColumn{c.Type, c.Nulls, c.Data, c.Dictionary, b.Rows()}})
 	}
-	return append(input, originInput(b)...)
+	return append(input, originInput(b, order)...)
 }
 
 // originInput encodes the columns of originColumns.
-func originInput(b *sinks.Block) proto.Input {
+func originInput(b *sinks.Block, order []uint16) proto.Input {
 	n := b.Rows()
 	records := make([]byte, 0, 16*n)
 	sources, positions, batches := make([]byte, 0, 8*n), make([]byte, 0, 8*n), make([]byte, 0, 4*n)
 	for i := range n {
+		if order != nil {
+			i = int(order[i])
+		}
 		// A UUID is two little-endian words, the more significant one first.
 		records = binary.LittleEndian.AppendUint64(records, binary.BigEndian.Uint64(b.Records[i][:8]))
 		records = binary.LittleEndian.AppendUint64(records, binary.BigEndian.Uint64(b.Records[i][8:]))
