@@ -29,7 +29,7 @@ type scattered struct {
 
 const (
 	fewRows      = 1 << 10 // of a day in a group
-	manyGathered = 8 << 10
+	manyGathered = 16 << 10
 )
 
 // choose decides which days of a group have few rows.

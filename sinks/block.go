@@ -190,30 +190,42 @@ func (c *Column) RemoveLast() {
 	}
 }
 
+// split copies what is kept as a run of values at a time.
 func (c *Column) split(keep []bool, rest *Column) {
-	from, to, nulls := 0, 0, 0
-	for i, k := range keep {
-		size := c.Width
-		if size == 0 {
-			length, prefix := binary.Uvarint(c.Data[from:])
-			size = prefix + int(length)
+	to, nulls := 0, 0
+	for i, at := 0, 0; i < len(keep); {
+		first, from := i, at
+		for ; i < len(keep) && keep[i]; i++ {
+			at += c.sizeAt(at)
 		}
-		switch {
-		case k:
-			to += copy(c.Data[to:], c.Data[from:from+size])
-			if c.Nullable {
-				c.Nulls[nulls] = c.Nulls[i]
-				nulls++
-			}
-		case rest != nil:
-			rest.appendRaw(c, c.Data[from:from+size])
-			if c.Nullable {
-				rest.Nulls = append(rest.Nulls, c.Nulls[i])
-			}
+		to += copy(c.Data[to:], c.Data[from:at])
+		if c.Nullable {
+			nulls += copy(c.Nulls[nulls:], c.Nulls[first:i])
 		}
-		from += size
+		for ; i < len(keep) && !keep[i]; i++ {
+			size := c.sizeAt(at)
+			if rest != nil {
+				rest.appendRaw(c, c.Data[at:at+size])
+				if c.Nullable {
+					rest.Nulls = append(rest.Nulls, c.Nulls[i])
+				}
+			}
+			at += size
+		}
 	}
 	c.Data, c.Nulls = c.Data[:to], c.Nulls[:nulls]
+}
+
+// sizeAt returns how many bytes the value takes that begins at a place.
+func (c *Column) sizeAt(at int) int {
+	switch {
+	case c.Width > 0:
+		return c.Width
+	case c.Data[at] < 0x80: // most are short
+		return 1 + int(c.Data[at])
+	}
+	length, prefix := binary.Uvarint(c.Data[at:])
+	return prefix + int(length)
 }
 
 // appendRaw appends a value that is encoded as in from.
