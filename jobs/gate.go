@@ -28,6 +28,7 @@ type Gate struct {
 	erasureKeys []*SubjectKeys   // one for each period
 	verdicts    map[string]int64 // until when somebody was erased, by column and identifier: a few people are most of the traffic
 	decided     *memory          // by subject and category: when, and what
+	decidedOn   []bool           // whether anybody has decided about a category
 	erased      *memory          // by subject: until when
 	said        []sinks.ConsentDecision
 	latest      []decision // of the record in hand, by category
@@ -59,7 +60,7 @@ func NewGate(ctx context.Context, p *config.Policy, consents sinks.ConsentLedger
 		consentKeys: NewSubjectKeys(keys.Consents), keys: keys.Erasures, verdicts: map[string]int64{},
 		decided: newMemory(), erased: newMemory(), ctx: ctx,
 	}
-	g.latest = make([]decision, len(g.categories))
+	g.latest, g.decidedOn = make([]decision, len(g.categories)), make([]bool, len(g.categories))
 	for i := range p.Datasets {
 		d := &p.Datasets[i]
 		g.columns[d.Name], g.groups[d.Name], g.objectable[d.Name] = d.Subject, d.Organisation, p.Objectable(d)
@@ -164,6 +165,9 @@ func unpack(p int64) decision {
 }
 
 func (g *Gate) decision(subject sinks.SubjectKey, category int) decision {
+	if g.decided.complete && !g.decidedOn[category] {
+		return decision{}
+	}
 	key := memoryKey(subject, category)
 	if p, ok := g.decided.get(key); ok {
 		if p == nothing {
@@ -197,6 +201,7 @@ func (g *Gate) askConsents(subject sinks.SubjectKey) {
 
 // enter notes a decision that a record carries.
 func (g *Gate) enter(subject sinks.SubjectKey, category int, d decision) {
+	g.decidedOn[category] = true
 	g.decided.put(memoryKey(subject, category), d.pack())
 	g.said = append(g.said, sinks.ConsentDecision{
 		Subject: subject, Category: g.categories[category], Granted: d.what == sinks.Granted,
@@ -211,6 +216,7 @@ func (g *Gate) remember(d sinks.ConsentDecision, complete bool) {
 		if category != d.Category {
 			continue
 		}
+		g.decidedOn[n] = true
 		key, learned := memoryKey(d.Subject, n), decision{sinks.Denied, d.At.UnixMilli()}
 		if d.Granted {
 			learned.what = sinks.Granted

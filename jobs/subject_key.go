@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"hash"
 
+	"github.com/facesoft/lapse/jobs/decode"
 	"github.com/facesoft/lapse/sinks"
 )
 
@@ -14,7 +15,7 @@ type SubjectKeys struct {
 	mac   hash.Hash
 	sum   []byte
 	text  []byte
-	known map[string]sinks.SubjectKey // a few people are most of the traffic
+	known decode.Recent[sinks.SubjectKey]
 }
 
 // What is remembered of people is bounded.
@@ -25,7 +26,7 @@ const (
 
 // NewSubjectKeys returns what makes the keys of a ledger.
 func NewSubjectKeys(secret sinks.LedgerKey) *SubjectKeys {
-	return &SubjectKeys{mac: hmac.New(sha256.New, secret[:]), known: map[string]sinks.SubjectKey{}}
+	return &SubjectKeys{mac: hmac.New(sha256.New, secret[:])}
 }
 
 // all returns the keys of a person's identifiers.
@@ -40,17 +41,11 @@ func (k *SubjectKeys) all(p sinks.Person) []sinks.SubjectKey {
 // Of returns the key of an identifier, such as that in the column user_id.
 func (k *SubjectKeys) Of(column string, identifier []byte) sinks.SubjectKey {
 	k.text = append(append(append(k.text[:0], column...), 0), identifier...)
-	if key, ok := k.known[string(k.text)]; ok {
-		return key
+	key, known := k.known.Find(k.text)
+	if !known {
+		*key = k.hash(k.text)
 	}
-	key := k.hash(k.text)
-	if len(k.text) <= longestSubject {
-		if len(k.known) >= knownSubjects {
-			clear(k.known)
-		}
-		k.known[string(k.text)] = key
-	}
-	return key
+	return *key
 }
 
 // hash returns the key of a column's name, a zero byte and an identifier.

@@ -30,37 +30,26 @@ type keyed struct {
 	last   sinks.Day
 	mac    hash.Hash
 	sum    []byte
-	known  map[string]pseudonym // a few people are most of the traffic
+	known  Recent[pseudonym]
 }
 
 // Records of two periods come in turns at the border between them; further back are
-// single ones. What is remembered of people is bounded.
-const (
-	periodsInUse    = 4
-	knownPseudonyms = 1 << 14
-	longestKnown    = 128
-)
+// single ones.
+const periodsInUse = 4
 
 func (p *pseudonyms) of(value []byte, at time.Time) (pseudonym, error) {
 	k, err := p.keyed(sinks.DayOf(at))
 	if err != nil {
 		return pseudonym{}, err
 	}
-	if known, ok := k.known[string(value)]; ok {
-		return known, nil
+	made, known := k.known.Find(value)
+	if !known {
+		k.mac.Reset()
+		k.mac.Write(value)
+		k.sum = k.mac.Sum(k.sum[:0])
+		hex.Encode(made[:], k.sum[:pseudonymBytes])
 	}
-	k.mac.Reset()
-	k.mac.Write(value)
-	k.sum = k.mac.Sum(k.sum[:0])
-	var made pseudonym
-	hex.Encode(made[:], k.sum[:pseudonymBytes])
-	if len(value) <= longestKnown {
-		if len(k.known) >= knownPseudonyms {
-			clear(k.known)
-		}
-		k.known[string(value)] = made
-	}
-	return made, nil
+	return *made, nil
 }
 
 // Pseudonym returns what stands for an identifier in the period of the key.
@@ -84,7 +73,7 @@ func (p *pseudonyms) keyed(day sinks.Day) (*keyed, error) {
 	if err != nil {
 		return nil, err
 	}
-	k := &keyed{period: period, last: period.Last(), mac: hmac.New(sha256.New, key[:]), known: map[string]pseudonym{}}
+	k := &keyed{period: period, last: period.Last(), mac: hmac.New(sha256.New, key[:])}
 	p.periods = append([]*keyed{k}, p.periods[:min(len(p.periods), periodsInUse-1)]...)
 	return k, nil
 }
