@@ -20,8 +20,7 @@ const other = "'other'"
 
 // common compiles a level that leaves what the level before it gives where enough people
 // of the partition have it, and makes "other" of the rest. The people are counted by the
-// statement that generalises: what is rare is so on each day by itself, and is found out
-// again when the publication is verified.
+// statement that generalises, so that what is rare is so in each partition by itself.
 func (g *generalisation) common(published config.PublishedColumn, level int, from *config.Column) string {
 	before := level - 1
 	for before >= 0 && published.Levels[before].Name == config.Rare { // that leaves what this level leaves
