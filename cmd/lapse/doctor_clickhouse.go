@@ -171,7 +171,7 @@ func (e *examination) lookAtRuns(ctx context.Context, i *installation) {
 		}
 	}
 	purge := i.purge()
-	purge.Keys = nil // they are not looked into
+	purge.Keys, purge.Ledgers = nil, nil // they are not looked into
 	for _, job := range []jobs.Job{i.anonymise(), purge} {
 		steps, err := job.Plan(ctx, e.now())
 		if err != nil {
