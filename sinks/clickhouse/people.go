@@ -42,6 +42,17 @@ type search struct {
 	parameters parameters
 }
 
+// externalPeople is the name of the table of people where it travels with the statement.
+const externalPeople = "people"
+
+// People returns the table of the people who are searched for, quoted.
+func (x *search) People() string {
+	if x.PeopleTable == "" {
+		return quote(externalPeople)
+	}
+	return quote(x.Control) + "." + quote(x.PeopleTable)
+}
+
 // newSearch begins a search in one table. It has to be ended.
 func (s *Store) newSearch(ctx context.Context, dataset string, people sinks.People, partitions []sinks.Partition, asOf time.Time) (*search, error) {
 	t, err := s.table(dataset)
@@ -322,14 +333,9 @@ func (s *Store) lookUp(ctx context.Context, statement string, pairs []pair, of [
 	if len(pairs) == 0 || len(of) == 0 {
 		return nil
 	}
-	wanted, err := ext.NewTable("wanted", ext.Column("identifier", "String"), ext.Column("subject", "String"))
+	wanted, err := externalIdentifiers("wanted", of)
 	if err != nil {
 		return err
-	}
-	for _, i := range of {
-		if err := wanted.Append(i.Column, i.Text); err != nil {
-			return err
-		}
 	}
 	n := 0
 	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted))
@@ -344,6 +350,20 @@ func (s *Store) lookUp(ctx context.Context, statement string, pairs []pair, of [
 		return fmt.Errorf("more than %d identifiers are tied to these people: name fewer at once", mostTies)
 	}
 	return err
+}
+
+// externalIdentifiers returns identifiers as an external table.
+func externalIdentifiers(name string, of []sinks.Identifier) (*ext.Table, error) {
+	t, err := ext.NewTable(name, ext.Column("identifier", "String"), ext.Column("subject", "String"))
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range of {
+		if err := t.Append(i.Column, i.Text); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // EraseFromTraining implements sinks.TrainingErasure.

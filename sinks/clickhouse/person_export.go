@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/facesoft/lapse/sinks"
@@ -42,16 +43,18 @@ func (s *Store) EachPersonRow(ctx context.Context, dataset string, person sinks.
 		}
 	}
 	data.TupleType = "Tuple(" + strings.Join(parts, ", ") + ")"
-	err = s.withPeople(ctx, []sinks.Person{person}, func(x *search) error {
-		x.Database, x.Name, x.Time, x.Columns = t.Database, t.Name, t.Time, t.dataset.Subject
-		data.search = x
-		return s.query(ctx, "person_rows", data, parameters{"until": milliseconds(orEpoch(person.Until))}, func(r driver.Rows) error {
-			var text string
-			if err := r.Scan(&text); err != nil {
-				return err
-			}
-			return each(text)
-		})
+	data.search = &search{Database: t.Database, Name: t.Name, Time: t.Time, Columns: t.dataset.Subject}
+	of, err := externalIdentifiers(externalPeople, person.Identifiers)
+	if err != nil {
+		return err
+	}
+	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(of))
+	err = s.query(ctx, "person_rows", data, parameters{"until": milliseconds(orEpoch(person.Until))}, func(r driver.Rows) error {
+		var text string
+		if err := r.Scan(&text); err != nil {
+			return err
+		}
+		return each(text)
 	})
 	if err != nil {
 		return fmt.Errorf("read the person's rows of %s: %w", dataset, err)

@@ -42,6 +42,9 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if err := s.addColumns(ctx, expected, live); err != nil {
 		return fmt.Errorf("prepare clickhouse: %w", err)
 	}
+	if err := s.addIndexes(ctx, expected); err != nil {
+		return fmt.Errorf("prepare clickhouse: %w", err)
+	}
 	wanted, err := views(s.policy, s.db)
 	if err == nil {
 		err = s.makeViews(ctx, wanted, live) // over columns that may be new
@@ -114,6 +117,29 @@ func (s *Store) addColumns(ctx context.Context, expected []*table, live map[stri
 				return fmt.Errorf("%s.%s: %w", t.Database, t.Name, err)
 			}
 			have.columns = append(have.columns, c)
+		}
+	}
+	return nil
+}
+
+// addIndexes adds the index of people to tables that were made without it.
+func (s *Store) addIndexes(ctx context.Context, expected []*table) error {
+	indexed := map[string]bool{}
+	err := s.query(ctx, "indexed_tables", s.db, nil, func(r driver.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		indexed[name] = true
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, t := range expected {
+		if len(t.Finds) == 0 || indexed[t.Name] {
+			continue
+		}
+		if err := s.exec(ctx, "add_people_index", t, nil); err != nil {
+			return fmt.Errorf("%s.%s: %w", t.Database, t.Name, err)
 		}
 	}
 	return nil

@@ -269,6 +269,31 @@ func TestColumnNewInThePolicyIsAdded(t *testing.T) {
 }
 
 // A column that the policy has lost may hold personal data that nobody looks after.
+// A table that an earlier version has made gets the index by which people are found, and
+// what is in it is found as before; days are separated and replaced beside it.
+func TestIndexOfPeopleIsAddedToOlderTables(t *testing.T) {
+	t.Parallel()
+	s, o := store(t)
+	execute(t, o, statement(o, "ALTER TABLE {personal}.visits DROP INDEX lapse_people"))
+	insert(t, s, 1, []visit{{user: "ann", path: "/p"}, {user: "bob", path: "/p"}})
+	for range 2 {
+		if err := s.Prepare(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	insert(t, s, 2, []visit{{user: "ann", path: "/q"}, {day: 1, user: "cid", path: "/p"}})
+	execute(t, o, statement(o, "OPTIMIZE TABLE {personal}.visits FINAL"))
+	found := query(t, o, fmt.Sprintf("SELECT expr, granularity FROM system.data_skipping_indices WHERE database = '%s' AND name = 'lapse_people' AND data_compressed_bytes > 0", o.Databases.Telemetry))
+	if fmt.Sprint(found) != "[[user, visitor 1]]" {
+		t.Errorf("the index is %v", found)
+	}
+	people := sinks.People{Persons: []sinks.Person{{ID: sinks.NewID(), Identifiers: []sinks.Identifier{{Column: "user", Text: "ann"}}}}}
+	rows, _, err := s.CountPeople(t.Context(), people, newYear)
+	if err != nil || len(rows) != 1 || rows[0].Rows != 2 {
+		t.Errorf("found %+v: %v", rows, err)
+	}
+}
+
 func TestColumnThatThePolicyHasLostIsRefused(t *testing.T) {
 	t.Parallel()
 	_, o := store(t)

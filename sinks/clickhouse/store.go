@@ -106,7 +106,10 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		User:     o.User,
 		Password: o.Password,
 		TLS:      o.TLS,
-		Settings: []ch.Setting{ch.SettingInt("async_insert", 0), ch.SettingInt("max_partitions_per_insert_block", 0)},
+		Settings: []ch.Setting{
+			ch.SettingInt("async_insert", 0), ch.SettingInt("max_partitions_per_insert_block", 0),
+			ch.SettingInt("materialize_skip_indexes_on_insert", 0), // merges make them
+		},
 	}
 	return s, nil
 }

@@ -19,6 +19,7 @@ type table struct {
 	Deduplicates   bool     // remembers insert tokens
 	SyncsParts     bool     // syncs every part when it is written
 	Time           string   // the column that decides the partition's day
+	Finds          []string // quoted columns by which people are found
 
 	dataset *config.Dataset // nil for the quarantine
 }
@@ -63,6 +64,9 @@ func personalTables(p *config.Policy, db Databases) map[string]*table {
 			t.PartitionBy = partitionBy(d.Time) // whole days expire at once
 		}
 		t.Comment = fmt.Sprintf("%s (%s)", d.Description, d.Clause)
+		for _, name := range d.Subject {
+			t.Finds = append(t.Finds, quote(name))
+		}
 		tables[d.Name] = t
 	}
 	return tables

@@ -2,6 +2,9 @@ CREATE TABLE IF NOT EXISTS {{name .Database .Name}} (
 {{- range $i, $c := .Columns}}{{if $i}},{{end}}
     {{name $c.Name}} {{$c.Type}} COMMENT {{literal $c.Comment}}
 {{- end}}
+{{- if .Finds}},
+    INDEX {{template "people_index.sql" .}}
+{{- end}}
 )
 ENGINE = MergeTree
 PARTITION BY {{.PartitionBy}}
