@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// intake is put into the seed policy: every rule about what is taken in.
+// intake is put into the seed policy, in the place of its own: every rule about what is
+// taken in.
 const intake = `consent: {clause: C8, undecided: take, from: {targeting: traits.newsletter}}
 input_files: {after: move, keep: P7D, clause: C12, rationale: to read again}
 deduplication: P3D
@@ -19,12 +20,15 @@ datasets:
 
 func TestFaultsOfIntakeRulesNamePlaceAndCure(t *testing.T) {
 	t.Parallel()
+	seed := string(Facesoft)
+	seed = seed[:strings.Index(seed, "\nconsent:")] + seed[strings.Index(seed, "\n# What is collected"):]
 	whole := strings.NewReplacer(
 		"\ndatasets:\n", "\n"+intake,
+		"    consent: marketing\n", "",
 		"    legal_bases:\n      - basis: consent\n", "    consent: targeting\n    legal_bases:\n      - basis: consent\n",
 		"allowed: [EEA]", "allowed: [EEA]\n  exclude: {clause: C10, countries: [RU]}",
 		"from: remote_user,", "from: remote_user, derive: pseudonym,",
-	).Replace(string(Facesoft))
+	).Replace(seed)
 	if _, err := ParsePolicy("policy.yaml", []byte(whole)); err != nil {
 		t.Fatal(err)
 	}

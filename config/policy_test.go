@@ -90,7 +90,7 @@ func TestFaultsNamePlaceFieldAndCure(t *testing.T) {
 		"a transform that does not fit": {"levels: [hour, day]", "levels: [url_path]", `"url_path" does not apply to DateTime64(3)`},
 		"a level that is none":          {"- {page: 2, device_type: 1}", "- {page: 7, device_type: 1}", `"page" has the levels 0 to 2`},
 		"a chain that becomes finer":    {"- {page: 2, device_type: 1}", "- {page: 0, device_type: 1}", `"page" becomes finer again`},
-		"a path that is none":           {"from: context.ip", "from: context..ip", `"context..ip" is not a field of a segment record; write a dotted path`},
+		"a path that is none":           {"from: context.locale", "from: context..locale", `"context..locale" is not a field of a segment record; write a dotted path`},
 		"a log field that is none":      {"from: remote_user", "from: user", `"user" is not a field of a weblog record; use one of remote_addr`},
 		"a call that is none":           {"types: [identify, group]", "types: [identify, grope]", `"grope" is no Segment call; use track, page`},
 		"a reserved column":             {"{name: ip,", "{name: lapse_ip,", `"lapse_ip" is not a name`},

@@ -192,6 +192,7 @@ func generate(c traffic.Config) *generated {
 func trafficConfig() traffic.Config {
 	c := traffic.Default()
 	c.Months, c.People, c.Organisations, c.Events, c.AccessLines, c.Images = 5, 200, 8, 6_000, 1_500, 100
+	c.Dirt.UnderAge = 0 // the policy takes them not; see TestAccountOfDirtyInputIsExact
 	c.Dirt.Broken, c.Dirt.BrokenAccess, c.Dirt.Duplicates, c.Dirt.LaterFile = 0.03, 0.03, 0.05, 0.3
 	return c
 }
