@@ -94,7 +94,7 @@ func (e *examination) judge(i *clickhouse.Inspection) {
 		e.fault("clickhouse rights", "give the user a settings profile with readonly = 0", "the profile of %s allows no changes", i.User)
 	}
 	if !i.CanGrants {
-		e.warn("clickhouse rights", "compare the user's rights with those in the README", "this server does not tell about them")
+		e.warn("clickhouse rights", "compare the user's rights with what 'lapse policy grants --own' prints", "this server does not tell about them")
 	} else if len(i.Missing) == 0 && !i.ReadOnly {
 		e.well("clickhouse rights", "%s has what runs need", i.User)
 	}

@@ -57,24 +57,30 @@ func markdownCell(text string) string {
 }
 
 func (a *app) policyGrantsCommand() *cobra.Command {
-	user, personal := "", false
+	user, personal, own := "", false, false
 	c := &cobra.Command{
 		Use:   "grants",
-		Short: "Print the SQL that makes an analyst's user on a ClickHouse server",
+		Short: "Print the SQL that makes the users of a ClickHouse server: an analyst's, or Lapse's own",
 		Long: `Prints the statements that make a user who can read the anonymised database and nothing
 else: no personal table, none of Lapse's own, nothing of the server. Put a password into
 the first statement, run them as an administrator of the server, and name the user in
 clickhouse.analyst_dsn (clickhouse.reader_dsn). A user who is there already loses every
 other right by them.
 
+With --own it is the user of clickhouse.dsn: it may do what runs need in Lapse's databases,
+and nothing elsewhere.
+
 The embedded engine has such a user from the start, which 'lapse query' uses.`,
-		Example: "  lapse policy grants\n  lapse policy grants --user reports > grants.sql",
+		Example: "  lapse policy grants\n  lapse policy grants --user reports > grants.sql\n  lapse policy grants --own",
 		Args:    exactly(0),
 		RunE: func(*cobra.Command, []string) error {
 			databases := clickhouse.DatabasesWithPrefix(a.settings.ClickHouse.DatabasePrefix)
 			statements := clickhouse.AnalystGrants(databases, cmp.Or(user, "analyst"))
 			if personal {
 				statements = clickhouse.ReaderGrants(databases, cmp.Or(user, "reader"))
+			}
+			if own {
+				statements = clickhouse.ServiceGrants(databases, cmp.Or(user, "lapse"))
 			}
 			if a.output == "json" {
 				return a.printJSON(statements)
@@ -85,7 +91,9 @@ The embedded engine has such a user from the start, which 'lapse query' uses.`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&user, "user", "", "the user's name (default: analyst, or reader)")
+	c.Flags().StringVar(&user, "user", "", "the user's name (default: analyst, reader or lapse)")
 	c.Flags().BoolVar(&personal, "personal", false, "one who can read personal data in the database readable, people who have asked for restriction left out")
+	c.Flags().BoolVar(&own, "own", false, "Lapse's own user")
+	c.MarkFlagsMutuallyExclusive("own", "personal")
 	return c
 }

@@ -92,20 +92,3 @@ func chainWords(u *config.Publication) (words []string) {
 	}
 	return words
 }
-
-// AnalystGrants returns the statements that make a user on a server who can read the
-// anonymised database and nothing else. The password is to be put into the first of them:
-// the client asks for none.
-func AnalystGrants(db Databases, user string) []string { return grants(db.Analytics, user) }
-
-// ReaderGrants returns those of a user who can read the personal tables, without people who
-// have asked for restriction, and nothing else.
-func ReaderGrants(db Databases, user string) []string { return grants(db.Readable, user) }
-
-func grants(database, user string) []string {
-	return []string{
-		fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED WITH sha256_password BY '<password>' SETTINGS readonly = 2 READONLY, max_memory_usage = 8000000000 MAX 8000000000, max_execution_time = 600 MAX 600", quote(user)),
-		fmt.Sprintf("REVOKE ALL ON *.* FROM %s", quote(user)),
-		fmt.Sprintf("GRANT SHOW, SELECT ON %s.* TO %s", quote(database), quote(user)),
-	}
-}

@@ -52,10 +52,15 @@ func TestGrantsAreStatements(t *testing.T) {
 	_, o := store(t)
 	for _, user := range []string{"analyst", "o`brien; DROP"} {
 		statements := clickhouse.AnalystGrants(o.Databases, user)
-		for _, s := range statements {
+		for _, s := range append(clickhouse.ServiceGrants(o.Databases, user), statements...) {
 			quoted := "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 			if got := query(t, o, "SELECT formatQuerySingleLine("+quoted+")"); got[0][0].(string) == "" {
 				t.Errorf("%s: %v", s, got)
+			}
+		}
+		for _, s := range clickhouse.ServiceGrants(o.Databases, user)[2:] {
+			if strings.Contains(s, "ON *") {
+				t.Errorf("%s: Lapse's own user has rights everywhere", s)
 			}
 		}
 		last := statements[len(statements)-1]

@@ -31,10 +31,6 @@ type Disk struct {
 	Free, Total uint64 // bytes
 }
 
-// privileges are those that Lapse needs in each of its databases; those of the
-// embedded engine's user include them.
-var privileges = []string{"SHOW", "SELECT", "INSERT", "ALTER", "CREATE DATABASE", "CREATE TABLE", "CREATE VIEW", "DROP", "OPTIMIZE"}
-
 // Codes of the server's exceptions.
 const (
 	codeSyntaxError  = 62

@@ -50,7 +50,7 @@ func writeConfiguration(o Options, c Connection) (configurationFiles, error) {
 		Log:    logFile(o.Dir),
 	}
 	keeper, port, _ := net.SplitHostPort(o.Keeper)
-	data := map[string]any{"Connection": c, "Files": files, "ReadsFiles": o.Files != "", "KeeperHost": keeper, "KeeperPort": port}
+	data := map[string]any{"Connection": c, "Files": files, "ReadsFiles": o.Files != "", "Grants": o.Grants, "KeeperHost": keeper, "KeeperPort": port}
 	for path, name := range map[string]string{files.Server: "config.xml.tmpl", files.Users: "users.xml.tmpl"} {
 		var b strings.Builder
 		if err := configuration.ExecuteTemplate(&b, name, data); err != nil {

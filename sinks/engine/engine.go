@@ -31,6 +31,9 @@ type Options struct {
 	// for a measurement. It opens every file of this process to whoever signs in
 	// (see passGate), so leave it out everywhere else.
 	Files string
+	// Grants are the rights of Lapse's own user in place of the usual ones, each a GRANT
+	// without the user's name, for tests of what servers give.
+	Grants []string
 	// Keeper is the host:port of a ZooKeeper or a ClickHouse Keeper on which KeeperMap
 	// tables are kept, for tests of what servers have; none if empty.
 	Keeper string
