@@ -123,7 +123,9 @@ func TestErasureOfAnOrganisationTakesItsTrainingItems(t *testing.T) {
 	if err != nil || len(report.Blocked) != 1 || !strings.Contains(report.Blocked[0].Blocked, "1 training items") {
 		t.Errorf("waiting: %+v: %v", report.Blocked, err)
 	}
-	purged := slices.DeleteFunc(s.purge(end(1)).Outcomes, func(o jobs.Outcome) bool { return o.Step.Action != sinks.ActionPurgeItem || o.Step.Rule != sinks.RuleErasure })
+	purged := slices.DeleteFunc(s.purge(end(1)).Outcomes, func(o jobs.Outcome) bool {
+		return o.Step.Action != sinks.ActionPurgeItem || o.Step.Rule != sinks.RuleErasure
+	})
 	if len(purged) != 1 {
 		t.Errorf("%d items were purged for the erasure", len(purged))
 	}

@@ -137,3 +137,31 @@ func TestWhatWasMadeFromAnObjectGoesWhicheverNoteNamesIt(t *testing.T) {
 		t.Errorf("left in the end: %q", left)
 	}
 }
+
+// TestErasedPersonOfAnEarlierRegistrationIsErasedFromTheObject has an object registered
+// anew, with somebody else in it, in a bucket that keeps what was there before.
+func TestErasedPersonOfAnEarlierRegistrationIsErasedFromTheObject(t *testing.T) {
+	t.Parallel()
+	g := sinktest.StartGateway(t)
+	name := g.MakeBucket(t, true, false)
+	b := openS3(t, g, g.Address, name)
+	h := newHouse(t, map[string]sinks.Bucket{"training": b})
+	sinktest.Fill(t, b, "again", "again", "once")
+	first, second, once := item("again", incomplete), item("again", incomplete), item("once", incomplete)
+	first.Subjects, second.Subjects, once.Subjects = []string{"ann"}, []string{"bob"}, []string{"bob"}
+	second.At = uploaded.Add(time.Hour)
+	h.register(t, first, second, once)
+	ann := []sinks.Person{{ID: sinks.NewID(), Identifiers: []sinks.Identifier{{Column: "user_id", Text: "ann"}}}}
+	for range 2 { // again has no effect
+		if err := h.store.EraseFromTraining(t.Context(), ann, completed); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, outcomes, err := h.run(t)
+	if err != nil || len(outcomes) != 1 {
+		t.Errorf("%d items were purged: %v", len(outcomes), err)
+	}
+	if left := contents(t, g, name); !maps.Equal(left, map[string]int{"once": 1}) {
+		t.Errorf("left are %v", left)
+	}
+}
