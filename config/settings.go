@@ -72,6 +72,9 @@ type ClickHouseSettings struct {
 	// ReaderDSN is the same server as those see it who read personal data, for
 	// `lapse query --personal`.
 	ReaderDSN string `yaml:"reader_dsn,omitempty" env:"READER_DSN"`
+	// Cluster names a cluster in the servers' <remote_servers>, over whose nodes the
+	// tables are spread. DSN may name several of them then: any is asked for the others.
+	Cluster string `yaml:"cluster,omitempty" env:"CLUSTER"`
 	// DatabasePrefix comes before the names of the databases telemetry, analytics and lapse.
 	DatabasePrefix string `yaml:"database_prefix,omitempty" env:"DATABASE_PREFIX"`
 	// Region is where the data lie; the policy must allow it.

@@ -49,7 +49,7 @@ func Affected(ctx context.Context, tables sinks.PersonalTables, before, after *c
 		return 0, 0, err
 	}
 	for _, s := range stats {
-		if s.Day >= min(days[0], days[1]) {
+		if s.Day >= min(days[0], days[1]) && !s.Again() {
 			rows, people = rows+s.Rows, people+s.Subjects
 		}
 	}

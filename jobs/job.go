@@ -45,6 +45,14 @@ func (s Step) DatasetName() string {
 	return s.Dataset
 }
 
+// node is the node of a cluster that the step is done on, if it is done on one.
+func (s Step) node() sinks.Node {
+	if s.Partition == nil {
+		return sinks.Node{}
+	}
+	return s.Partition.Node()
+}
+
 // Outcome is how a step ended.
 type Outcome struct {
 	Step   Step                   `json:"step"`

@@ -44,7 +44,7 @@ type site struct {
 // audit log that no other worker knows of.
 type worker struct {
 	site   *site
-	store  *clickhouse.Store
+	store  *clickhouse.Cluster
 	runner *jobs.Runner
 	bucket *bucket.Folder
 }
@@ -52,8 +52,15 @@ type worker struct {
 // newSite makes a site for a policy, with one worker.
 func newSite(t testing.TB, policy []byte) *site {
 	t.Helper()
-	s := &site{TB: t, policy: sinktest.Policy(t, policy), dir: t.TempDir()}
-	_, s.options = sinktest.Store(t, s.policy)
+	p := sinktest.Policy(t, policy)
+	_, options := sinktest.Store(t, p)
+	return newSiteOn(t, p, options)
+}
+
+// newSiteOn makes a site on a ClickHouse.
+func newSiteOn(t testing.TB, p *config.Policy, o clickhouse.Options) *site {
+	t.Helper()
+	s := &site{TB: t, policy: p, dir: t.TempDir(), options: o}
 	var err error
 	if s.key, err = auditlog.NewKey("example.org/lapse"); err != nil {
 		t.Fatal(err)
@@ -70,7 +77,7 @@ func (s *site) newWorker(trace func(statement string)) *worker {
 	if trace != nil {
 		o.Trace = func(statement string, _ time.Duration) { trace(statement) }
 	}
-	store, err := clickhouse.Open(s.Context(), o)
+	store, err := clickhouse.OpenCluster(s.Context(), o)
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func askAboveShare(ctx context.Context, tables sinks.PersonalTables, d *config.D
 		return nil
 	}
 	all, err := tables.Partitions(ctx, d.Name, sinks.MaxDay)
-	if err != nil {
+	if err != nil && len(all) == 0 { // fewer than there are make the share larger
 		return fmt.Errorf("plan %s: %w", d.Name, err)
 	}
 	var total, taken uint64

@@ -36,17 +36,13 @@ func (j *Anonymise) planEarly(ctx context.Context, now time.Time, due []Step) ([
 				e.due[*s.Partition] = true
 			}
 		}
-		more, err := e.closed(ctx)
-		if err == nil {
-			var stale []Step
-			stale, err = e.stale(ctx)
-			more = append(more, stale...)
+		for _, plan := range []func(context.Context) ([]Step, error){e.closed, e.stale} {
+			more, err := plan(ctx)
+			if err != nil {
+				errs = multierror.Append(errs, fmt.Errorf("plan %s: %w", d.Name, err))
+			}
+			steps = append(steps, more...)
 		}
-		if err != nil {
-			errs = multierror.Append(errs, fmt.Errorf("plan %s: %w", d.Name, err))
-			continue
-		}
-		steps = append(steps, more...)
 	}
 	return steps, errs.ErrorOrNil()
 }
@@ -64,14 +60,11 @@ type earlyPlan struct {
 func (e *earlyPlan) closed(ctx context.Context) ([]Step, error) {
 	d, zone := e.dataset, e.Policy.TimeZone.Location()
 	w := &config.Window{Keep: d.Publish.After}
-	stats, err := e.Publish.Unpublished(ctx, d.Name, firstDayKept(w, e.now, zone))
-	if err != nil {
-		return nil, err
-	}
+	stats, met := e.Publish.Unpublished(ctx, d.Name, firstDayKept(w, e.now, zone))
 	stats = slices.DeleteFunc(stats, func(s sinks.PartitionStats) bool { return e.due[s.Partition] || s.Subjects < uint64(d.Publish.K) })
 	exempt, err := e.Personal.Exempt(ctx, d.Name, partitionsIn(stats), onlyHeld(e.now))
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(met, err)
 	}
 	var steps []Step
 	for _, s := range stats {
@@ -83,15 +76,15 @@ func (e *earlyPlan) closed(ctx context.Context) ([]Step, error) {
 		step.Subjects, step.Bytes, step.Held, step.Blocked = s.Subjects, s.Bytes, of.Held, incomplete(s)
 		steps = append(steps, step)
 	}
-	return steps, nil
+	return steps, met
 }
 
 // stale plans to look again at publications whose personal rows have become fewer, as by
 // an erasure. Where none is left there are no people to be counted.
 func (e *earlyPlan) stale(ctx context.Context) ([]Step, error) {
-	published, err := e.Publish.Early(ctx, e.dataset.Name)
-	if err != nil || len(published) == 0 {
-		return nil, err
+	published, met := e.Publish.Early(ctx, e.dataset.Name)
+	if len(published) == 0 {
+		return nil, met
 	}
 	partitions := make([]sinks.Partition, len(published))
 	for i := range published {
@@ -99,7 +92,7 @@ func (e *earlyPlan) stale(ctx context.Context) ([]Step, error) {
 	}
 	held, err := e.Personal.Holdings(ctx, e.dataset.Name, partitions)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(met, err)
 	}
 	var steps []Step
 	for _, p := range published {
@@ -108,7 +101,7 @@ func (e *earlyPlan) stale(ctx context.Context) ([]Step, error) {
 			steps = append(steps, step)
 		}
 	}
-	return steps, nil
+	return steps, met
 }
 
 func (e *earlyPlan) step(p sinks.Partition, rows uint64, due time.Time, reason string) Step {

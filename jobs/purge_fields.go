@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -41,13 +42,9 @@ func (j *Purge) planFields(ctx context.Context, now time.Time) ([]Step, error) {
 		filled, err := j.Personal.Filled(ctx, d.Name, fields, now)
 		if err != nil {
 			errs = multierror.Append(errs, fmt.Errorf("plan %s: %w", d.Name, err))
-			continue
 		}
 		byDay := func(a, b sinks.Partition) int {
-			if a.Day != b.Day {
-				return int(a.Day - b.Day)
-			}
-			return int(a.Batch) - int(b.Batch)
+			return cmp.Or(cmp.Compare(a.Shard, b.Shard), cmp.Compare(a.Replica, b.Replica), cmp.Compare(a.Day, b.Day), cmp.Compare(a.Batch, b.Batch))
 		}
 		for _, p := range slices.SortedFunc(maps.Keys(filled), byDay) {
 			steps = append(steps, j.fieldStep(d, p, filled[p], fields, zone))

@@ -80,8 +80,8 @@ func (j *Subject) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 		return nil, err
 	}
 	erasures, err := j.planErasures(ctx, now)
-	if err != nil {
-		return nil, err
+	if err != nil { // of some nodes, perhaps
+		return slices.Concat(exports, answers, erasures), err
 	}
 	keys, err := j.planLedgerKeys(ctx, now)
 	return slices.Concat(exports, answers, erasures, keys), err
@@ -110,9 +110,9 @@ func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, erro
 	if err != nil {
 		return nil, err
 	}
-	rows, persons, err := j.Tables.CountPeople(ctx, sinks.People{Persons: people}, now)
-	if err != nil {
-		return nil, err
+	rows, persons, met := j.Tables.CountPeople(ctx, sinks.People{Persons: people}, now)
+	if met != nil { // what is left on some node is not known, so nobody is answered
+		return erasureSteps(j.Policy, sinks.RuleErasure, rows), met
 	}
 	items, err := j.Training.TrainingItemsOf(ctx, people)
 	if err != nil {

@@ -36,15 +36,12 @@ func (j *Sweep) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
-	rows, _, err := j.Tables.CountPeople(ctx, sinks.People{Erased: keys}, now)
-	if err != nil {
-		return nil, err
-	}
+	rows, _, met := j.Tables.CountPeople(ctx, sinks.People{Erased: keys}, now)
 	steps := erasureSteps(j.Policy, sinks.RuleErasure, rows)
 	for i := range steps {
 		steps[i].Reason = fmt.Sprintf("%d people who were erased have come back", steps[i].Subjects)
 	}
-	return steps, nil
+	return steps, met
 }
 
 // Execute implements Job.

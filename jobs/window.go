@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,10 +41,10 @@ func planDatasets(ctx context.Context, p *config.Policy, tables sinks.PersonalTa
 			continue
 		}
 		more, err := expired(ctx, p, tables, d.Name, w, action, now)
-		if err == nil {
-			err = askAboveShare(ctx, tables, d, more)
-		}
 		if err != nil {
+			errs = multierror.Append(errs, err)
+		}
+		if err := askAboveShare(ctx, tables, d, more); err != nil {
 			errs = multierror.Append(errs, err)
 			continue
 		}
@@ -54,17 +55,20 @@ func planDatasets(ctx context.Context, p *config.Policy, tables sinks.PersonalTa
 
 // expired plans one step for each partition of a dataset in which rows are past their
 // window. Rows under a legal hold are not due, and those of organisations with a window
-// of their own are due by that.
+// of their own are due by that. An error of some nodes comes with the steps of the others.
 func expired(ctx context.Context, p *config.Policy, tables sinks.PersonalTables, dataset string, w *config.Window, action sinks.Action, now time.Time) ([]Step, error) {
 	zone := p.TimeZone.Location()
 	e, reach := exemptionOf(w, now, zone)
-	stats, err := tables.Partitions(ctx, dataset, reach)
-	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", dataset, err)
+	stats, met := tables.Partitions(ctx, dataset, reach)
+	if met != nil {
+		met = fmt.Errorf("plan %s: %w", dataset, met)
+	}
+	if len(stats) == 0 {
+		return nil, met
 	}
 	exempt, err := tables.Exempt(ctx, dataset, partitionsIn(stats), e)
 	if err != nil {
-		return nil, fmt.Errorf("plan %s: %w", dataset, err)
+		return nil, errors.Join(met, fmt.Errorf("plan %s: %w", dataset, err))
 	}
 	steps := make([]Step, 0, len(stats))
 	for i, s := range stats {
@@ -89,7 +93,7 @@ func expired(ctx context.Context, p *config.Policy, tables sinks.PersonalTables,
 		step.Blocked = incomplete(s)
 		steps = append(steps, step)
 	}
-	return steps, nil
+	return steps, met
 }
 
 // incomplete says why a partition has to wait, if it has to.
@@ -112,12 +116,12 @@ func partitionsIn(stats []sinks.PartitionStats) []sinks.Partition {
 }
 
 // samePartitions returns how many of the steps, from the first, concern
-// partitions of the same dataset, up to limits of steps and rows.
+// partitions of the same dataset on the same node, up to limits of steps and rows.
 func samePartitions(steps []Step, maxSteps int, maxRows uint64) int {
 	var rows uint64
 	for i, s := range steps {
 		rows += s.Rows
-		if i > 0 && (i == maxSteps || rows > maxRows || s.Action != steps[0].Action || s.Dataset != steps[0].Dataset) {
+		if i > 0 && (i == maxSteps || rows > maxRows || s.Action != steps[0].Action || s.Dataset != steps[0].Dataset || s.node() != steps[0].node()) {
 			return i
 		}
 	}

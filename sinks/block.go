@@ -190,6 +190,53 @@ func (c *Column) RemoveLast() {
 	}
 }
 
+// CopyTo appends the rows for which chosen is true to another block of the same columns.
+func (b *Block) CopyTo(chosen []bool, to *Block) {
+	for i, c := range b.Columns {
+		c.each(func(row int, value []byte) {
+			if !chosen[row] {
+				return
+			}
+			to.Columns[i].appendRaw(c, value)
+			if c.Nullable {
+				to.Columns[i].Nulls = append(to.Columns[i].Nulls, c.Nulls[row])
+			}
+		})
+	}
+	for i, k := range chosen {
+		if k {
+			to.Days, to.Records = append(to.Days, b.Days[i]), append(to.Records, b.Records[i])
+			to.Positions, to.Batches = append(to.Positions, b.Positions[i]), append(to.Batches, b.Batches[i])
+		}
+	}
+}
+
+// EachText calls do with the texts of a column of strings, in the order of the rows. They
+// are valid until the next one.
+func (c *Column) EachText(do func(row int, text []byte)) {
+	c.each(func(row int, value []byte) {
+		if c.Dictionary == nil {
+			_, prefix := binary.Uvarint(value)
+			do(row, value[prefix:])
+			return
+		}
+		if n := binary.LittleEndian.Uint16(value); n == 0 {
+			do(row, nil)
+		} else {
+			do(row, c.Dictionary.key(n))
+		}
+	})
+}
+
+// each calls do with the values of a column as they are encoded.
+func (c *Column) each(do func(row int, value []byte)) {
+	for row, from := 0, 0; from < len(c.Data); row++ {
+		size := c.sizeAt(from)
+		do(row, c.Data[from:from+size])
+		from += size
+	}
+}
+
 // split copies what is kept as a run of values at a time.
 func (c *Column) split(keep []bool, rest *Column) {
 	to, nulls := 0, 0

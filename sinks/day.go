@@ -51,9 +51,37 @@ func floorDiv(a, b int64) int64 {
 // one dataset with an event time on Day, of one Batch. Batch 0 takes the rows
 // that arrive in time. When a day has been sealed for anonymisation, rows that
 // still arrive for it go into the next batch, which is then published by itself.
+//
+// In a cluster each node has partitions of its own, of the same days: Shard and Replica
+// say whose it is, and are zero where there is one server.
 type Partition struct {
-	Batch uint32 `json:"batch"`
-	Day   Day    `json:"day"`
+	Batch   uint32 `json:"batch"`
+	Day     Day    `json:"day"`
+	Replica uint32 `json:"replica,omitempty"`
+	Shard   uint32 `json:"shard,omitempty"`
+}
+
+// Node is a server of a cluster, by its shard and its replica, both counted from 1. The
+// only server of an installation without a cluster is the zero Node.
+type Node struct{ Shard, Replica uint32 }
+
+func (n Node) String() string {
+	if n.Replica > 1 {
+		return fmt.Sprintf("%d.%d", n.Shard, n.Replica)
+	}
+	return fmt.Sprint(n.Shard)
+}
+
+// Node returns the node that p is on.
+func (p Partition) Node() Node { return Node{p.Shard, p.Replica} }
+
+// Again reports whether another replica has the same rows.
+func (p Partition) Again() bool { return p.Replica > 1 }
+
+// On returns the partition of the same day and batch on a node.
+func (p Partition) On(n Node) Partition {
+	p.Shard, p.Replica = n.Shard, n.Replica
+	return p
 }
 
 // SeparatedBatches is where the batches begin of rows that were separated from others
@@ -71,13 +99,19 @@ func (p Partition) Next() Partition {
 // Separated reports whether p holds rows that were separated from others.
 func (p Partition) Separated() bool { return p.Batch >= SeparatedBatches }
 
+// String returns the day, the batch if it is not 0, and the node if there is more than one
+// server: 2026-01-31/1@2 is batch 1 on shard 2.
 func (p Partition) String() string {
 	batch, separated := p.Batch%SeparatedBatches, p.Batch/SeparatedBatches
+	name := p.Day.String()
 	switch {
 	case separated > 0:
-		return fmt.Sprintf("%s/%d+%d", p.Day, batch, separated)
-	case batch == 0:
-		return p.Day.String()
+		name += fmt.Sprintf("/%d+%d", batch, separated)
+	case batch > 0:
+		name += fmt.Sprintf("/%d", batch)
 	}
-	return fmt.Sprintf("%s/%d", p.Day, batch)
+	if p.Shard > 0 {
+		name += "@" + p.Node().String()
+	}
+	return name
 }

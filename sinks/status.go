@@ -19,6 +19,22 @@ type DatasetStatus struct {
 	Loss        float64 `json:"loss"`
 }
 
+// Add adds what there is of the dataset on another node.
+func (s *DatasetStatus) Add(other DatasetStatus) {
+	if other.Personal > 0 && (s.Personal == 0 || other.First < s.First) {
+		s.First = other.First
+	}
+	s.Last = max(s.Last, other.Last)
+	if other.Smallest > 0 && (s.Smallest == 0 || other.Smallest < s.Smallest) {
+		s.Smallest = other.Smallest
+	}
+	if rows, more := float64(s.Published+s.Suppressed), float64(other.Published+other.Suppressed); rows+more > 0 {
+		s.Loss = (s.Loss*rows + other.Loss*more) / (rows + more)
+	}
+	s.Personal, s.Published, s.Suppressed = s.Personal+other.Personal, s.Published+other.Published, s.Suppressed+other.Suppressed
+	s.Partitions, s.Classes, s.Generalised = s.Partitions+other.Partitions, s.Classes+other.Classes, s.Generalised+other.Generalised
+}
+
 // Status is what there is in the tables.
 type Status struct {
 	Datasets    []DatasetStatus `json:"datasets"`

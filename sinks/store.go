@@ -111,7 +111,13 @@ type Absence struct {
 // Proven reports whether nothing is left.
 func (a Absence) Proven() bool { return a == Absence{} }
 
-// PersonalTables are the tables of a policy's datasets.
+// Plus adds what is left elsewhere.
+func (a Absence) Plus(b Absence) Absence {
+	return Absence{a.Rows + b.Rows, a.Active + b.Active, a.Inactive + b.Inactive, a.Detached + b.Detached}
+}
+
+// PersonalTables are the tables of a policy's datasets. Where they lie on several nodes,
+// what some of them hold can come together with the error that met others.
 type PersonalTables interface {
 	// Partitions lists the partitions of the dataset with days before the given
 	// one, oldest first, with their rows, people and bytes.

@@ -54,19 +54,28 @@ type examination struct {
 	settings *config.Settings
 	policy   *config.Policy // nil if it cannot be read
 	now      func() time.Time
+	where    string // the node of a cluster that findings are about; empty if there is one server
 	findings []finding
 }
 
+// note adds a finding.
+func (e *examination) note(what string, is condition, cure, found string) {
+	if e.where != "" {
+		what += ", " + e.where
+	}
+	e.findings = append(e.findings, finding{what, is, found, cure})
+}
+
 func (e *examination) well(what, found string, args ...any) {
-	e.findings = append(e.findings, finding{what, wellState, fmt.Sprintf(found, args...), ""})
+	e.note(what, wellState, "", fmt.Sprintf(found, args...))
 }
 
 func (e *examination) warn(what, cure, found string, args ...any) {
-	e.findings = append(e.findings, finding{what, warningState, fmt.Sprintf(found, args...), cure})
+	e.note(what, warningState, cure, fmt.Sprintf(found, args...))
 }
 
 func (e *examination) fault(what, cure, found string, args ...any) {
-	e.findings = append(e.findings, finding{what, faultState, fmt.Sprintf(found, args...), cure})
+	e.note(what, faultState, cure, fmt.Sprintf(found, args...))
 }
 
 // doctor examines everything and reports.

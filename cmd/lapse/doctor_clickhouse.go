@@ -23,6 +23,8 @@ const (
 	testedVersion = "26.7"
 	oldestVersion = "25.8" // of a long-term support
 	clockSlack    = 5 * time.Second
+
+	doctorPatience = 2 * time.Second // with a server that does not answer
 )
 
 // lookAtClickHouse checks the server, or the embedded engine, and what is due in it.
@@ -33,6 +35,7 @@ func (e *examination) lookAtClickHouse(ctx context.Context) {
 	i := &installation{settings: e.settings, policy: e.policy, app: e.app}
 	defer i.Close() //nolint:errcheck // nothing was written
 	options, err := i.clickhouseOptions(ctx)
+	options.Patience = doctorPatience
 	if err != nil {
 		cure := "mend clickhouse.dsn and clickhouse.password_file"
 		if e.settings.ClickHouse.DSN == "" {
@@ -41,20 +44,29 @@ func (e *examination) lookAtClickHouse(ctx context.Context) {
 		e.fault("clickhouse", cure, "%v", err)
 		return
 	}
-	if i.store, err = clickhouse.Open(ctx, options); err != nil {
-		e.unreachable(err)
+	if i.store, err = clickhouse.OpenCluster(ctx, options); err != nil {
+		if errors.Is(err, clickhouse.ErrCluster) {
+			e.fault("clickhouse cluster", "mend <remote_servers> or clickhouse.cluster; the README has an example", "%v", err)
+		} else {
+			e.unreachable(err)
+		}
 		return
 	}
 	i.closers = append(i.closers, i.store.Close)
-	found, err := i.store.Inspect(ctx)
-	if err != nil {
-		e.unreachable(err)
-		return
-	}
-	e.judge(found)
+	usable := true
+	i.store.InspectNodes(ctx, func(node string, found *clickhouse.Inspection, err error) {
+		e.where = node
+		if err != nil {
+			e.unreachable(err)
+		} else {
+			e.judge(found)
+		}
+		usable = usable && err == nil && found.Prepared && found.Schema == nil && len(found.Missing) == 0
+	})
+	e.where = ""
 	e.lookAtAnalyst(ctx, options)
-	if found.Prepared && found.Schema == nil && len(found.Missing) == 0 {
-		e.lookAtKeeper(ctx, options)
+	if usable {
+		e.lookAtKeeper(ctx, i.store.First())
 		e.lookAtRuns(ctx, i)
 	}
 }

@@ -80,7 +80,7 @@ The embedded engine has such a user from the start, which 'lapse query' uses.`,
 				statements = clickhouse.ReaderGrants(databases, cmp.Or(user, "reader"))
 			}
 			if own {
-				statements = clickhouse.ServiceGrants(databases, cmp.Or(user, "lapse"))
+				statements = clickhouse.ServiceGrants(databases, cmp.Or(user, "lapse"), a.settings.ClickHouse.Cluster != "")
 			}
 			if a.output == "json" {
 				return a.printJSON(statements)

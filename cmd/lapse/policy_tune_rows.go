@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ func (a *app) tuneTable(ctx context.Context, p *config.Policy, t *tuning, o *tun
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(s sinks.PartitionStats) bool { return s.Again() })
+	slices.SortStableFunc(all, func(a, b sinks.PartitionStats) int { return cmp.Compare(a.Day, b.Day) }) // over all shards
 	partitions, err := newest(all, uint64(o.maxRows))
 	if err != nil {
 		return nil, usageError{fmt.Errorf("tune %s: %w", o.dataset, err)}

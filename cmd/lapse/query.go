@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 
@@ -64,6 +65,9 @@ func (i *installation) analystOptions(ctx context.Context) (clickhouse.Options, 
 
 // readerOptions says how those reach ClickHouse who read personal data.
 func (i *installation) readerOptions(ctx context.Context) (clickhouse.Options, error) {
+	if i.settings.ClickHouse.Cluster != "" {
+		return clickhouse.Options{}, usageError{errors.New("there are no views for readers of personal data in a cluster: nodes ask each other with a reader's rights, and those reach no personal table")}
+	}
 	return i.optionsOf(ctx, "clickhouse.reader_dsn", i.settings.ClickHouse.ReaderDSN, func(c engine.Connection) (user, password string) {
 		return c.ReaderUser, c.ReaderPassword
 	})

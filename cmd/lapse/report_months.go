@@ -83,6 +83,9 @@ func (i *installation) heldByMonth(ctx context.Context) ([]monthHeld, error) {
 			return nil, err
 		}
 		for _, p := range partitions {
+			if p.Again() {
+				continue
+			}
 			month := p.Day.Start().Format(monthLayout)
 			if months[month] == nil {
 				months[month] = &monthHeld{Month: month, Rows: map[string]uint64{}}

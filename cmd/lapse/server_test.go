@@ -52,7 +52,7 @@ func TestServer(t *testing.T) {
 
 // ownGrants are the rights of Lapse's own user, as a server's configuration has them.
 func ownGrants() (grants []string) {
-	for _, s := range clickhouse.ServiceGrants(clickhouse.DatabasesWithPrefix(""), "lapse") {
+	for _, s := range clickhouse.ServiceGrants(clickhouse.DatabasesWithPrefix(""), "lapse", false) {
 		if strings.HasPrefix(s, "GRANT ") {
 			grants = append(grants, strings.TrimSuffix(s, " TO `lapse`"))
 		}

@@ -80,20 +80,25 @@ func (a *app) status(ctx context.Context, at string) error {
 		return err
 	}
 	r, err := i.overview(ctx, asOf)
-	if err != nil {
+	if r == nil {
 		return err
 	}
-	return a.printStatus(r)
+	return errors.Join(a.printStatus(r), err)
 }
 
-// overview looks at everything that a status shows.
+// overview looks at everything that a status shows. Where some nodes of a cluster cannot
+// be asked, what is known of the others comes with the error.
 func (i *installation) overview(ctx context.Context, asOf time.Time) (r *statusReport, err error) {
 	r = &statusReport{AsOf: asOf, Due: map[string]dueStatus{}}
-	if r.Status, err = i.store.Status(ctx); err != nil {
-		return nil, err
+	var met error
+	if r.Status, met = i.store.Status(ctx); r.Status == nil {
+		return nil, met
 	}
 	if err := r.addDue(ctx, i, asOf); err != nil {
-		return nil, err
+		if met == nil {
+			return nil, err
+		}
+		met = errors.Join(met, err)
 	}
 	if r.Runs, err = i.store.LastRuns(ctx); err != nil {
 		return nil, err
@@ -108,16 +113,15 @@ func (i *installation) overview(ctx context.Context, asOf time.Time) (r *statusR
 		}
 	}
 	r.Audit, err = i.app.auditState(ctx)
-	return r, err
+	return r, errors.Join(met, err)
 }
 
 func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Time) error {
 	r.Lag = rulesOf(i.policy)
+	var met error
 	for _, job := range []jobs.Job{i.anonymise(), i.purge()} {
 		steps, err := job.Plan(ctx, asOf)
-		if err != nil {
-			return err
-		}
+		met = errors.Join(met, err)
 		for _, s := range steps {
 			if s.Action == sinks.ActionPublish { // nothing is past its window
 				continue
@@ -139,7 +143,7 @@ func (r *statusReport) addDue(ctx context.Context, i *installation, asOf time.Ti
 			r.addLag(name, &s, asOf)
 		}
 	}
-	return nil
+	return met
 }
 
 // dueOf returns how much of what is due a step stands for: one of a dataset's, the items

@@ -35,7 +35,7 @@ type installation struct {
 	settings *config.Settings
 	policy   *config.Policy
 	engine   *engine.Engine // nil where a server is used
-	store    *clickhouse.Store
+	store    *clickhouse.Cluster
 	log      *auditlog.Log // nil where a command only reads
 	copier   *jobs.AuditCopier
 	locks    filelock.Locks
@@ -101,8 +101,8 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if i.store, err = clickhouse.Open(ctx, options); err != nil {
-		return err
+	if i.store, err = clickhouse.OpenCluster(ctx, options); err != nil {
+		return clusterError(err)
 	}
 	i.closers = append(i.closers, i.store.Close)
 	unlock, err := i.locks.Lock(ctx, "schema")
@@ -111,9 +111,9 @@ func (i *installation) openAll(ctx context.Context) (err error) {
 	}
 	defer unlock()
 	if err := i.store.Prepare(ctx); err != nil {
-		return err
+		return clusterError(err)
 	}
-	if err := i.openLease(ctx, options); err != nil {
+	if err := i.openLease(ctx, i.store.First()); err != nil {
 		return err
 	}
 	return i.store.SweepStages(ctx)
@@ -189,7 +189,11 @@ func (i *installation) clickhouseOptions(ctx context.Context) (clickhouse.Option
 		if err := fromDSN(&o, i.settings.ClickHouse, i.settings.ClickHouse.DSN, i.settings.ClickHouse.PasswordFile); err != nil {
 			return o, err
 		}
-		return o, oneServer(o.Addresses)
+		o.Cluster = i.settings.ClickHouse.Cluster
+		return o, oneServer(o)
+	}
+	if i.settings.ClickHouse.Cluster != "" {
+		return o, usageError{errors.New("clickhouse.cluster needs clickhouse.dsn: the embedded engine stands alone")}
 	}
 	if err := i.startEngine(ctx); err != nil {
 		return o, err
@@ -242,13 +246,21 @@ func fromDSN(o *clickhouse.Options, s config.ClickHouseSettings, dsn, passwordFi
 	return nil
 }
 
-// oneServer refuses a list of servers. The tables are local to one: of what is gone
-// from it, another that answers in its place may still hold rows.
-func oneServer(addresses []string) error {
-	if len(addresses) == 1 {
+// oneServer refuses a list of servers that are no nodes of a cluster. The tables are local
+// to one: of what is gone from it, another that answers in its place may still hold rows.
+func oneServer(o clickhouse.Options) error {
+	if len(o.Addresses) == 1 || o.Cluster != "" {
 		return nil
 	}
-	return usageError{fmt.Errorf("clickhouse.dsn names %d servers; name one, and give each other server an installation of its own: Lapse neither shards nor replicates its tables", len(addresses))}
+	return usageError{fmt.Errorf("clickhouse.dsn names %d servers; name one, or set clickhouse.cluster to have the tables spread over all nodes of a cluster", len(o.Addresses))}
+}
+
+// clusterError tells a cluster that is not set up as it should be from other failures.
+func clusterError(err error) error {
+	if errors.Is(err, clickhouse.ErrCluster) {
+		return usageError{err}
+	}
+	return err
 }
 
 // openSpool opens a folder that requests are written to.

@@ -31,7 +31,8 @@ func queryIn(ctx context.Context, o Options, database, sql string) (columns []st
 		return nil, nil, fmt.Errorf("query: %w", err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := ping(ctx, conn); err != nil {
+	way := line{patience: defaultPatience}
+	if err := way.hold(ctx, unavailable, func() error { return conn.Ping(ctx) }); err != nil {
 		return nil, nil, fmt.Errorf("query: %w", err)
 	}
 	result, err := conn.Query(ctx, sql)

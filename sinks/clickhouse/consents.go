@@ -22,7 +22,7 @@ type consentSearch struct {
 	Columns       []identifierColumn // in which people are looked for; none if that tells nothing
 }
 
-// identifierColumn is a column of a personal table that tells people apart.
+// identifierColumn is a column of a personal table that tells people apart: on all nodes.
 type identifierColumn struct{ Database, Table, Name string }
 
 // identifierColumns returns all of them; none if a dataset keeps pseudonyms in their
@@ -34,7 +34,8 @@ func (s *Store) identifierColumns() (columns []identifierColumn) {
 			if c, ok := d.Column(name); ok && c.Derive == config.DerivePseudonym {
 				return nil
 			}
-			columns = append(columns, identifierColumn{s.db.Telemetry, d.Name, name})
+			all := s.everywhere(s.tables[d.Name])
+			columns = append(columns, identifierColumn{all.Database, all.Name, name})
 		}
 	}
 	return columns

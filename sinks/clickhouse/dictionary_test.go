@@ -52,13 +52,13 @@ func TestGrantsAreStatements(t *testing.T) {
 	_, o := store(t)
 	for _, user := range []string{"analyst", "o`brien; DROP"} {
 		statements := clickhouse.AnalystGrants(o.Databases, user)
-		for _, s := range append(clickhouse.ServiceGrants(o.Databases, user), statements...) {
+		for _, s := range append(clickhouse.ServiceGrants(o.Databases, user, false), statements...) {
 			quoted := "'" + strings.NewReplacer(`\`, `\\`, "'", `\'`).Replace(s) + "'"
 			if got := query(t, o, "SELECT formatQuerySingleLine("+quoted+")"); got[0][0].(string) == "" {
 				t.Errorf("%s: %v", s, got)
 			}
 		}
-		for _, s := range clickhouse.ServiceGrants(o.Databases, user)[2:] {
+		for _, s := range clickhouse.ServiceGrants(o.Databases, user, false)[2:] {
 			if strings.Contains(s, "ON *") {
 				t.Errorf("%s: Lapse's own user has rights everywhere", s)
 			}

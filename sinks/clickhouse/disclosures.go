@@ -56,7 +56,7 @@ func (s *Store) exportedTable(dataset string, personal bool) (t *table, columns 
 	case d.Publish == nil:
 		return nil, nil, fmt.Errorf("%q is not published anonymised", dataset)
 	default:
-		t = analyticsTable(s.policy, s.db, d)
+		t = s.published(d)
 	}
 	for _, c := range t.Columns {
 		if !strings.HasPrefix(c.Name, config.ReservedPrefix) {
@@ -88,7 +88,7 @@ func (s *Store) EachRow(ctx context.Context, dataset string, personal bool, firs
 		Selected               []tableColumn
 	}{Format: string(format), Day: quote(dayColumn), Selected: columns}
 	if data.Database, data.Name = t.Database, t.Name; personal {
-		data.Day, data.restrictedRows = fmt.Sprintf("toDate(%s, 'UTC')", quote(t.Time)), restrictedRowsOf(s.db, t.dataset)
+		data.Day, data.restrictedRows = fmt.Sprintf("toDate(%s, 'UTC')", quote(t.Time)), s.restrictedRowsOf(t.dataset)
 	}
 	parts := make([]string, len(columns))
 	for i, c := range columns {

@@ -81,7 +81,7 @@ func (s *Store) filled(ctx context.Context, e *expiring, p parameters, within []
 	p["partitions"] = arrayOf(partitionIDs(within))
 	filled := map[sinks.Partition]uint64{}
 	err := s.query(ctx, "filled_fields", &some, p, func(r driver.Rows) error {
-		var at sinks.Partition
+		at := sinks.Partition{}.On(s.node)
 		var rows uint64
 		err := scanDay(r, &at.Day, &at.Batch, &rows)
 		filled[at] = rows

@@ -82,7 +82,7 @@ func (s *Store) newGeneralisation(dataset string) (*generalisation, error) {
 		return nil, fmt.Errorf("the policy does not publish %q", dataset)
 	}
 	g := &generalisation{
-		Personal: personal, Published: analyticsTable(s.policy, s.db, d),
+		Personal: personal, Published: s.published(d),
 		Time: quote(d.Time), K: d.Publish.K, Subject: subjectOf(d), Parameters: hierarchyParameters(d.Publish),
 	}
 	for _, c := range d.Columns {

@@ -13,13 +13,14 @@ var privileges = []string{"SHOW", "SELECT", "INSERT", "ALTER", "CREATE DATABASE"
 // What Lapse asks the server about, beside what every user may know, and the engines of
 // its tables.
 var (
-	systemTables = []string{"detached_parts", "disks", "metrics", "mutations", "parts", "projections"}
+	systemTables = []string{"data_skipping_indices", "detached_parts", "disks", "metrics", "mutations", "parts", "projections"}
 	tableEngines = []string{"MergeTree", "ReplacingMergeTree", "Memory", "KeeperMap"}
 )
 
 // ServiceGrants returns the statements that make Lapse's own user on a server: one that
-// may do what runs need in its databases, and nothing elsewhere.
-func ServiceGrants(db Databases, user string) []string {
+// may do what runs need in its databases, and nothing elsewhere. A node of a cluster asks
+// others, too.
+func ServiceGrants(db Databases, user string, cluster bool) []string {
 	statements := []string{
 		fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED WITH sha256_password BY '<password>'", quote(user)),
 		fmt.Sprintf("REVOKE ALL ON *.* FROM %s", quote(user)),
@@ -33,6 +34,11 @@ func ServiceGrants(db Databases, user string) []string {
 	}
 	for _, engine := range tableEngines {
 		grant("TABLE ENGINE ON " + engine)
+	}
+	if cluster {
+		grant("SELECT ON system.clusters")
+		grant("TABLE ENGINE ON " + distributedEngine)
+		grant("REMOTE ON *.*")
 	}
 	return statements
 }

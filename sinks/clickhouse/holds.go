@@ -159,6 +159,7 @@ func holdParameters(dataset string, asOf time.Time) parameters {
 type heldRows struct {
 	Control        string
 	Database, Name string
+	Everywhere     *table // where people are tied if not within partitions
 	Time           string
 	Subjects       []string // quoted
 	Organisation   string   // quoted; empty if there is no such column
@@ -166,7 +167,7 @@ type heldRows struct {
 }
 
 func (s *Store) heldRows(t *table) heldRows {
-	h := heldRows{Control: s.db.Control, Database: t.Database, Name: t.Name, Time: t.Time, ByPartition: t.byDay()}
+	h := heldRows{Control: s.db.Control, Database: t.Database, Name: t.Name, Everywhere: s.everywhere(t), Time: t.Time, ByPartition: t.byDay()}
 	if d := t.dataset; d != nil && t.Name != sinks.TrainingDataset {
 		for _, name := range d.Subject {
 			h.Subjects = append(h.Subjects, quote(name))

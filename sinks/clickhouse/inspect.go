@@ -57,6 +57,11 @@ func (s *Store) Inspect(ctx context.Context) (*Inspection, error) {
 // inspectGrants asks for each privilege, since grants come from roles, too.
 func (s *Store) inspectGrants(ctx context.Context, i *Inspection) error {
 	i.CanGrants = true
+	if s.cluster != "" {
+		if ok, err := s.granted(ctx, "REMOTE", ""); err == nil && !ok {
+			i.Missing = append(i.Missing, "GRANT REMOTE ON *.* TO "+quote(i.User))
+		}
+	}
 	for _, database := range []string{s.db.Telemetry, s.db.Analytics, s.db.Control, s.db.Readable} {
 		var lacks []string
 		for _, p := range privileges {
@@ -116,7 +121,7 @@ func (s *Store) inspectSchema(ctx context.Context, i *Inspection) error {
 		return ifKnown(err)
 	}
 	i.Prepared = true
-	wanted, err := views(s.policy, s.db)
+	wanted, err := s.views()
 	if err != nil {
 		return err
 	}

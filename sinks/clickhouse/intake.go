@@ -57,7 +57,8 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) (err
 	return nil
 }
 
-// native runs a query over a connection of its own, a new one if none is idle. Once
+// native runs a query over a connection of its own, a new one if none is idle. Where the
+// connection is lost it runs the query again: that must do no harm. Once
 // begun it is not cancelled: the embedded engine does not survive a connection that
 // is reset while it reads a block.
 func (s *Store) native(ctx context.Context, q ch.Query) error {
@@ -66,17 +67,19 @@ func (s *Store) native(ctx context.Context, q ch.Query) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), nativeTimeout)
 	defer cancel()
-	client, err := s.nativeClient(ctx)
-	if err != nil {
-		return err
-	}
-	if err := client.Do(ctx, q); err != nil { // whatever it was, the connection's state is not known
-		return errors.Join(err, client.Close())
-	}
-	s.natives.Lock()
-	defer s.natives.Unlock()
-	s.natives.idle = append(s.natives.idle, client)
-	return nil
+	return s.line.hold(ctx, unavailable, func() error {
+		client, err := s.nativeClient(ctx)
+		if err != nil {
+			return err
+		}
+		if err := client.Do(ctx, q); err != nil { // whatever it was, the connection's state is not known
+			return errors.Join(err, client.Close())
+		}
+		s.natives.Lock()
+		defer s.natives.Unlock()
+		s.natives.idle = append(s.natives.idle, client)
+		return nil
+	})
 }
 
 func (s *Store) nativeClient(ctx context.Context) (*ch.Client, error) {

@@ -18,8 +18,12 @@ var migrationFiles embed.FS
 // controlTables are the tables that the migrations make, and that of OpenLeases.
 var controlTables = []string{
 	"migrations", "sources", "seals", "publications", "runs", "tombstones", "audit", "consents", "erasures", "replays", "replaying", "training_marks", "training_strays", "hold_key", "holds", "requests", "request_notes", "request_people",
-	"activations", "disclosures", "request_terms", "leases",
+	"activations", "disclosures", "request_terms", "leases", "node",
 }
+
+// sharedControl are those of them that statements on every node look into. They lie on the
+// first; what a node keeps of its own is in the others.
+var sharedControl = []string{"sources", "seals", "replays", "replaying", "holds", "hold_key", "erasures"}
 
 // migrate brings the control database up to date. The migrations are numbered,
 // their statements can be repeated, and none is changed once it has been
@@ -67,7 +71,7 @@ func (s *Store) apply(ctx context.Context, file, name string) error {
 		if strings.TrimSpace(statement) == "" {
 			continue
 		}
-		if err := s.conn.Exec(ctx, statement); err != nil {
+		if err := s.line.hold(ctx, notSent, func() error { return s.conn.Exec(ctx, statement) }); err != nil {
 			return Redact(err)
 		}
 	}

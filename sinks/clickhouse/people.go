@@ -151,6 +151,7 @@ func (x *search) byPartition(ctx context.Context, dataset string) (rows []sinks.
 			if err != nil {
 				return err
 			}
+			p = p.On(x.store.node)
 			n.Partition = &p
 		}
 		rows = append(rows, n)
@@ -201,14 +202,18 @@ func (s *Store) erasedBy() []string {
 	return slices.Sorted(maps.Keys(columns))
 }
 
-// peopleDatasets returns the datasets in which people can be found, and the quarantine.
+// peopleDatasets returns the datasets in which people can be found, and the quarantine
+// where it is on this server.
 func (s *Store) peopleDatasets() (names []string) {
 	for i := range s.policy.Datasets {
 		if d := &s.policy.Datasets[i]; len(d.Subject) > 0 {
 			names = append(names, d.Name)
 		}
 	}
-	return append(names, sinks.QuarantineDataset)
+	if s.first() {
+		names = append(names, sinks.QuarantineDataset)
+	}
+	return names
 }
 
 // CountPeople implements sinks.PeopleTables.

@@ -43,7 +43,8 @@ func (s *Store) EachPersonRow(ctx context.Context, dataset string, person sinks.
 		}
 	}
 	data.TupleType = "Tuple(" + strings.Join(parts, ", ") + ")"
-	data.search = &search{Database: t.Database, Name: t.Name, Time: t.Time, Columns: t.dataset.Subject}
+	all := s.everywhere(t) // in one order
+	data.search = &search{Database: all.Database, Name: all.Name, Time: t.Time, Columns: t.dataset.Subject}
 	of, err := externalIdentifiers(externalPeople, person.Identifiers)
 	if err != nil {
 		return err

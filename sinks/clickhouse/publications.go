@@ -28,14 +28,14 @@ func (s *Store) Publications(ctx context.Context, dataset string, partitions []s
 	pubs := map[sinks.Partition]sinks.Publication{}
 	ctx = clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted))
 	err = s.query(ctx, "publications", s.db, parameters{"dataset": dataset}, func(r driver.Rows) error {
-		p, err := scanPublication(r)
+		p, err := s.scanPublication(r)
 		pubs[p.Partition] = p
 		return err
 	})
 	return pubs, err
 }
 
-func scanPublication(r driver.Rows) (p sinks.Publication, err error) {
+func (s *Store) scanPublication(r driver.Rows) (p sinks.Publication, err error) {
 	var step uuid.UUID
 	var day time.Time
 	var query string
@@ -45,6 +45,7 @@ func scanPublication(r driver.Rows) (p sinks.Publication, err error) {
 		return p, err
 	}
 	p.Day, p.Step = sinks.DayOf(day), sinks.ID(step)
+	p.Partition = p.On(s.node)
 	if p.DroppedAt.Unix() == 0 {
 		p.DroppedAt = time.Time{}
 	}
@@ -69,7 +70,7 @@ func (s *Store) RecordPublications(ctx context.Context, pubs []sinks.Publication
 // Early implements sinks.Publisher.
 func (s *Store) Early(ctx context.Context, dataset string) (pubs []sinks.Publication, err error) {
 	err = s.query(ctx, "early_publications", s.db, parameters{"dataset": dataset}, func(r driver.Rows) error {
-		p, err := scanPublication(r)
+		p, err := s.scanPublication(r)
 		pubs = append(pubs, p)
 		return err
 	})

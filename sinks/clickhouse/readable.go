@@ -11,13 +11,15 @@ import (
 // about has asked that it is kept and not used (Article 18 GDPR).
 type restrictedRows struct {
 	Control        string
-	Database, Name string
+	Database, Name string   // whose rows
+	Ties           *table   // where people are tied
 	Subjects       []string // quoted
 	Restriction    string   // begins the reasons of such holds
 }
 
-func restrictedRowsOf(db Databases, d *config.Dataset) restrictedRows {
-	r := restrictedRows{Control: db.Control, Database: db.Telemetry, Name: d.Name, Restriction: sinks.RestrictionReason}
+func (s *Store) restrictedRowsOf(d *config.Dataset) restrictedRows {
+	t := s.tables[d.Name]
+	r := restrictedRows{Control: s.db.Control, Database: t.Database, Name: t.Name, Ties: s.everywhere(t), Restriction: sinks.RestrictionReason}
 	for _, name := range d.Subject {
 		r.Subjects = append(r.Subjects, quote(name))
 	}
@@ -27,12 +29,12 @@ func restrictedRowsOf(db Databases, d *config.Dataset) restrictedRows {
 // readableView is the view of a personal table for people who may read it: without whom
 // has asked for restriction, from the moment on in which that is entered. It reads with
 // the rights of Lapse's own user, so that its readers need none on the table.
-func readableView(db Databases, d *config.Dataset) (*view, error) {
-	v := &view{Database: db.Readable, Name: d.Name, Table: d.Name, Definer: true}
+func (s *Store) readableView(d *config.Dataset) (*view, error) {
+	v := &view{Database: s.db.Readable, Name: d.Name, Table: d.Name, Definer: true}
 	data := struct {
 		restrictedRows
 		Columns []string
-	}{restrictedRows: restrictedRowsOf(db, d)}
+	}{restrictedRows: s.restrictedRowsOf(d)}
 	for _, c := range d.Columns {
 		data.Columns = append(data.Columns, quote(c.Name))
 	}

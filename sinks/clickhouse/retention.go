@@ -40,6 +40,7 @@ func (s *Store) partitions(ctx context.Context, dataset string, before sinks.Day
 	data := map[string]any{"Table": t, "Subject": subject, "Control": s.db.Control}
 	err = s.query(ctx, "partitions", data, parameters{"before": before.String(), "but": arrayOf(partitionIDs(but))}, func(r driver.Rows) error {
 		var p sinks.PartitionStats
+		p.Partition = p.On(s.node)
 		err := scanDay(r, &p.Day, &p.Batch, &p.Rows, &p.Subjects, &p.Bytes, &p.Unfinished, &p.Detached)
 		partitions = append(partitions, p)
 		return err
@@ -55,7 +56,7 @@ func (s *Store) Holdings(ctx context.Context, dataset string, partitions []sinks
 	}
 	data := map[string]any{"Personal": t, "Published": nil}
 	if t.dataset != nil && t.dataset.Publish != nil {
-		data["Published"] = analyticsTable(s.policy, s.db, t.dataset)
+		data["Published"] = s.published(t.dataset)
 	}
 	held := map[string]sinks.Holding{}
 	err = s.query(ctx, "holdings", data, parameters{"partitions": arrayOf(partitionIDs(partitions))}, func(r driver.Rows) error {

@@ -20,14 +20,23 @@ const stagePrefix = "stage_"
 // to go on if personal data could lie where the policy does not say: an
 // unregistered table, column, view, dictionary or projection (I13).
 func (s *Store) Prepare(ctx context.Context) error {
-	for _, name := range []string{s.db.Telemetry, s.db.Analytics, s.db.Control, s.db.Readable} {
-		if err := s.exec(ctx, "create_database", name, nil); err != nil {
-			return fmt.Errorf("prepare clickhouse: %w", err)
-		}
-	}
-	if err := s.migrate(ctx); err != nil {
+	if err := s.prepareControl(ctx); err != nil {
 		return fmt.Errorf("prepare clickhouse: %w", err)
 	}
+	return s.prepareTables(ctx)
+}
+
+// prepareControl makes the databases, and the tables that tell which server this is.
+func (s *Store) prepareControl(ctx context.Context) error {
+	for _, name := range []string{s.db.Telemetry, s.db.Analytics, s.db.Control, s.db.Readable} {
+		if err := s.exec(ctx, "create_database", name, nil); err != nil {
+			return err
+		}
+	}
+	return s.migrate(ctx)
+}
+
+func (s *Store) prepareTables(ctx context.Context) error {
 	expected := s.expected()
 	for _, t := range expected {
 		t.SyncsParts = s.sync == nil
@@ -45,7 +54,7 @@ func (s *Store) Prepare(ctx context.Context) error {
 	if err := s.addIndexes(ctx, expected); err != nil {
 		return fmt.Errorf("prepare clickhouse: %w", err)
 	}
-	wanted, err := views(s.policy, s.db)
+	wanted, err := s.views()
 	if err == nil {
 		err = s.makeViews(ctx, wanted, live) // over columns that may be new
 	}
@@ -57,10 +66,24 @@ func (s *Store) Prepare(ctx context.Context) error {
 
 // expected returns every table that is compiled from the policy.
 func (s *Store) expected() []*table {
-	tables := slices.Collect(maps.Values(s.tables))
+	var tables []*table
+	for _, t := range s.tables {
+		if s.first() || t.Database != s.db.Control {
+			tables = append(tables, t)
+		}
+		if all := s.everywhere(t); all != t {
+			tables = append(tables, all)
+		}
+	}
 	for i := range s.policy.Datasets {
-		if d := &s.policy.Datasets[i]; d.Publish != nil {
-			tables = append(tables, analyticsTable(s.policy, s.db, d))
+		d := &s.policy.Datasets[i]
+		if d.Publish == nil {
+			continue
+		}
+		own := s.published(d)
+		tables = append(tables, own)
+		if s.cluster != "" {
+			tables = append(tables, own.over(s.cluster, own.Database, d.Name))
 		}
 	}
 	slices.SortFunc(tables, func(a, b *table) int {
@@ -174,12 +197,14 @@ func (s *Store) compare(ctx context.Context, expected []*table, wanted []*view, 
 	data := map[string]any{"Personal": s.mentionsPersonal(), "Telemetry": s.db.Telemetry, "Control": s.db.Control, "ControlTables": s.personalControlTables()}
 	err := s.query(ctx, "live_derivatives", data, nil, func(r driver.Rows) error {
 		var database, name, engine string
-		err := r.Scan(&database, &name, &engine)
-		if database == s.db.Readable && known[database+"."+name] {
+		if err := r.Scan(&database, &name, &engine); err != nil {
 			return err
 		}
+		if (engine == distributedEngine || database == s.db.Readable) && known[database+"."+name] {
+			return nil // it holds nothing itself
+		}
 		faults = multierror.Append(faults, fmt.Errorf("%s.%s (%s) is derived from personal tables and not registered in the policy: what is deleted there would live on here; drop it", database, name, engine))
-		return err
+		return nil
 	})
 	if err != nil {
 		return err
@@ -217,6 +242,9 @@ func (t *table) differences(full string, live *liveTable) (faults []error) {
 	if live == nil {
 		return []error{fmt.Errorf("%s is missing and could not be made", full)}
 	}
+	if want := t.engine(); live.engine != want {
+		faults = append(faults, fmt.Errorf("%s is a %s, and Lapse needs a %s there: rename it and run again to have it made; Lapse does not support replicated tables, because what is deleted from one replica may still be on another", full, live.engine, want))
+	}
 	if normalise(live.partitionKey) != normalise(t.PartitionBy) {
 		faults = append(faults, fmt.Errorf("%s is partitioned by %s, the policy needs %s: rename the table and run again to have it made anew", full, live.partitionKey, t.PartitionBy))
 	}
@@ -233,6 +261,16 @@ func (t *table) differences(full string, live *liveTable) (faults []error) {
 		}
 	}
 	return faults
+}
+
+// distributedEngine is that of tables over those of other servers.
+const distributedEngine = "Distributed"
+
+func (t *table) engine() string {
+	if t.Over != "" {
+		return distributedEngine
+	}
+	return "MergeTree"
 }
 
 // normalise removes what ClickHouse writes differently from what it was given.

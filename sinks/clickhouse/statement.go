@@ -62,7 +62,7 @@ func (s *Store) exec(ctx context.Context, name string, data any, p parameters) (
 		return err
 	}
 	defer s.took(ctx, name, time.Now(), &err)
-	if err := s.conn.Exec(with(ctx, p), sql); err != nil {
+	if err := s.line.hold(ctx, notSent, func() error { return s.conn.Exec(with(ctx, p), sql) }); err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
 	}
 	return nil
@@ -75,7 +75,11 @@ func (s *Store) query(ctx context.Context, name string, data any, p parameters, 
 		return err
 	}
 	defer s.took(ctx, name, time.Now(), &err)
-	rows, err := s.conn.Query(with(ctx, p), sql)
+	var rows driver.Rows
+	err = s.line.hold(ctx, notSent, func() (err error) {
+		rows, err = s.conn.Query(with(ctx, p), sql)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
 	}
@@ -111,7 +115,11 @@ func (s *Store) insert(ctx context.Context, name string, data any, n int, row fu
 		return err
 	}
 	defer s.took(ctx, name, time.Now(), &err)
-	batch, err := s.conn.PrepareBatch(ctx, sql)
+	var batch driver.Batch
+	err = s.line.hold(ctx, notSent, func() (err error) {
+		batch, err = s.conn.PrepareBatch(ctx, sql)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("%s: %w", describe(name), Redact(err))
 	}

@@ -15,7 +15,7 @@ func (s *Store) Status(ctx context.Context) (*sinks.Status, error) {
 		d := &s.policy.Datasets[i]
 		data := map[string]any{"Personal": s.tables[d.Name], "Published": nil, "Control": s.db.Control}
 		if d.Publish != nil {
-			data["Published"] = analyticsTable(s.policy, s.db, d)
+			data["Published"] = s.published(d)
 		}
 		ds := sinks.DatasetStatus{Dataset: d.Name}
 		var first, last int32
@@ -26,6 +26,9 @@ func (s *Store) Status(ctx context.Context) (*sinks.Status, error) {
 		}
 		ds.First, ds.Last = sinks.Day(first), sinks.Day(last)
 		st.Datasets = append(st.Datasets, ds)
+	}
+	if !s.first() {
+		return st, nil
 	}
 	err := s.queryRow(ctx, "control_status", s.db, nil, &st.Sources, &st.Unfinished, &st.Quarantined, &st.Items, &st.Purged)
 	return st, err

@@ -1,10 +1,12 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"syscall"
@@ -15,6 +17,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/sinks"
 )
 
 // Databases are the names of the databases.
@@ -38,6 +41,12 @@ type Options struct {
 	TLS       *tls.Config // nil: none, for loopback
 	Databases Databases
 	Policy    *config.Policy
+	// Cluster is the cluster of the servers' configuration that Lapse is spread over; none
+	// if it is empty. Addresses are asked for its nodes then.
+	Cluster string
+	// Patience is for how long a statement waits for a server that takes no connection;
+	// defaultPatience if it is zero.
+	Patience time.Duration
 	// Sync makes what ClickHouse has written durable. Where it is nil, as with a
 	// server, the tables are made so that every part is synced when it is written.
 	Sync func() error
@@ -45,17 +54,23 @@ type Options struct {
 	Reserve uint64
 	// Trace is told how long each statement took. It may be nil.
 	Trace func(statement string, took time.Duration)
+
+	node sinks.Node // that the server is in Cluster
 }
 
-// Store is a ClickHouse in which the tables of one policy live. It is safe for
+// Store is one server on which the tables of one policy live. It is safe for
 // use by several goroutines at once.
 type Store struct {
 	conn   driver.Conn
+	line   line
 	policy *config.Policy
 	db     Databases
 	tables map[string]*table // personal tables by dataset, and Lapse's own
 	sync   func() error
 	trace  func(statement string, took time.Duration)
+
+	cluster string // that the server is a node of; empty where it stands alone
+	node    sinks.Node
 
 	reserve uint64 // bytes
 
@@ -80,23 +95,35 @@ var settings = map[string]any{
 	"max_execution_time":              3600,
 }
 
+// clusterSettings are those for statements that concern several nodes: what one has found
+// travels to the others, and one that does not answer is an error.
+var clusterSettings = map[string]any{
+	"prefer_global_in_and_join": 1,
+	"skip_unavailable_shards":   0,
+}
+
 // Open connects to ClickHouse. It changes nothing there; see Prepare.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	used := maps.Clone(settings)
+	if o.Cluster != "" {
+		maps.Copy(used, clusterSettings)
+	}
 	conn, err := clickhouse.Open(&clickhouse.Options{
 		Addr:        o.Addresses,
 		Auth:        clickhouse.Auth{Username: o.User, Password: o.Password},
 		TLS:         o.TLS,
-		Settings:    clickhouse.Settings(settings),
+		Settings:    clickhouse.Settings(used),
 		DialTimeout: 10 * time.Second,
 		ReadTimeout: time.Hour,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open clickhouse: %w", err)
 	}
-	if err := ping(ctx, conn); err != nil {
+	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync, trace: o.Trace, reserve: o.Reserve, cluster: o.Cluster, node: o.node}
+	s.line.patience = cmp.Or(o.Patience, defaultPatience)
+	if err := s.line.hold(ctx, unavailable, func() error { return conn.Ping(ctx) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open clickhouse at %v: %w", o.Addresses, err), conn.Close())
 	}
-	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync, trace: o.Trace, reserve: o.Reserve}
 	if s.trace == nil {
 		s.trace = func(string, time.Duration) {}
 	}
@@ -112,21 +139,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		},
 	}
 	return s, nil
-}
-
-// ping waits a little for an engine that is just being started again.
-func ping(ctx context.Context, conn driver.Conn) (err error) {
-	for attempt := range 20 {
-		if err = conn.Ping(ctx); err == nil || !unavailable(err) {
-			return err
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(time.Duration(attempt) * 20 * time.Millisecond):
-		}
-	}
-	return err
 }
 
 // Ping reports whether ClickHouse answers.

@@ -19,6 +19,7 @@ type erasure struct {
 	Control, SubjectTable string
 	HeldTable             string
 	Database, Name, Time  string
+	Own                   []*table // the dataset's rows on all nodes, and once more those here
 	Subject               string
 	Event                 string
 	Witnesses             []witness
@@ -103,7 +104,7 @@ func (s *Store) newErasure(ctx context.Context, dataset string, c sinks.SubjectC
 	e := &erasure{
 		Control: s.db.Control, SubjectTable: stagePrefix + sinks.NewID().String() + "_subjects",
 		HeldTable: stagePrefix + sinks.NewID().String() + "_held",
-		Database:  t.Database, Name: t.Name, Time: t.Time, Subject: firstIdentifier(t.dataset.Subject),
+		Database:  t.Database, Name: t.Name, Time: t.Time, Own: s.own(t), Subject: firstIdentifier(t.dataset.Subject),
 		Event: c.Event,
 	}
 	if any, err := s.holdsInForce(ctx, dataset, c.AsOf); err != nil {
@@ -119,12 +120,24 @@ func (s *Store) newErasure(ctx context.Context, dataset string, c sinks.SubjectC
 		if !d.SharesSubject(t.dataset) || c.Event != "" && !has {
 			continue
 		}
-		e.Witnesses = append(e.Witnesses, witness{s.db.Telemetry, d.Name, d.Time, firstIdentifier(d.Subject), event})
+		for _, w := range s.own(s.tables[d.Name]) {
+			e.Witnesses = append(e.Witnesses, witness{w.Database, w.Name, d.Time, firstIdentifier(d.Subject), event})
+		}
 	}
 	if len(e.Witnesses) == 0 {
 		return nil, fmt.Errorf("no dataset holds the records called %q that close an account of %q", c.Event, dataset)
 	}
 	return e, nil
+}
+
+// own returns a table's rows on all nodes and once more those here, for statements to which
+// it does not matter how often they see one: of other nodes one replica answers, and what is
+// gone from that can still be here.
+func (s *Store) own(t *table) []*table {
+	if all := s.everywhere(t); all != t {
+		return []*table{all, t}
+	}
+	return []*table{t}
 }
 
 // eventColumn returns the column that holds the name of a track call.

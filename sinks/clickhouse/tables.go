@@ -21,6 +21,10 @@ type table struct {
 	Time           string   // the column that decides the partition's day
 	Finds          []string // quoted columns by which people are found
 
+	// Of a table over those of all nodes of a Cluster: the database and the name that they
+	// have on each.
+	Cluster, OverDatabase, Over string
+
 	dataset *config.Dataset // nil for the quarantine
 }
 
@@ -110,6 +114,35 @@ func quarantineTable(db Databases) *table {
 		}, originColumns...),
 		PartitionBy: partitionBy(seen),
 		OrderBy:     []string{quote("reason"), quote(seen)},
+	}
+}
+
+// localSuffix ends the names of a node's own anonymised tables: analysts read all nodes
+// under the name of the dataset.
+const localSuffix = "_local"
+
+// published compiles the anonymised table of a dataset that this server publishes into.
+func (s *Store) published(d *config.Dataset) *table {
+	t := analyticsTable(s.policy, s.db, d)
+	if s.cluster != "" {
+		t.Name += localSuffix
+	}
+	return t
+}
+
+// everywhere returns the table of all nodes' rows of a personal table.
+func (s *Store) everywhere(t *table) *table {
+	if s.cluster == "" || t.dataset == nil || t.Database != s.db.Telemetry {
+		return t
+	}
+	return t.over(s.cluster, s.db.Control, "all_"+t.Name)
+}
+
+// over returns a table over those of a cluster's nodes.
+func (t *table) over(cluster, database, name string) *table {
+	return &table{
+		Database: database, Name: name, Comment: t.Comment + "; on all nodes", Columns: t.Columns, Time: t.Time,
+		Cluster: cluster, OverDatabase: t.Database, Over: t.Name,
 	}
 }
 

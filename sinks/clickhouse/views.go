@@ -36,21 +36,23 @@ type viewQuantile struct{ Level, Suffix string }
 
 const viewEngine = "View"
 
-// views compiles the views of a policy. The comment of each ends with the digest of its
+// views compiles the views of the policy. The comment of each ends with the digest of its
 // definition, by which it is known whether a live one is the policy's.
-func views(p *config.Policy, db Databases) (all []*view, err error) {
-	for i := range p.Datasets {
-		d := &p.Datasets[i]
-		readable, err := readableView(db, d)
-		if err != nil {
-			return nil, err
+func (s *Store) views() (all []*view, err error) {
+	for i := range s.policy.Datasets {
+		d := &s.policy.Datasets[i]
+		if s.cluster == "" { // to other nodes a reader comes with a reader's rights
+			readable, err := s.readableView(d)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, readable)
 		}
-		all = append(all, readable)
 		if d.Publish == nil {
 			continue
 		}
 		for j := range d.Publish.Views {
-			v, err := newView(db, d, &d.Publish.Views[j])
+			v, err := newView(s.db, d, &d.Publish.Views[j])
 			if err != nil {
 				return nil, err
 			}

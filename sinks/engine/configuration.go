@@ -36,6 +36,14 @@ var configuration = template.Must(template.New("").Funcs(template.FuncMap{
 		err := xml.EscapeText(&b, []byte(s))
 		return b.String(), err
 	},
+	"host": func(address string) (string, error) {
+		host, _, err := net.SplitHostPort(address)
+		return host, err
+	},
+	"port": func(address string) (string, error) {
+		_, port, err := net.SplitHostPort(address)
+		return port, err
+	},
 	"quote": func(s string) string { return "`" + strings.ReplaceAll(s, "`", "``") + "`" },
 }).ParseFS(templates, "*.tmpl"))
 
@@ -50,7 +58,7 @@ func writeConfiguration(o Options, c Connection) (configurationFiles, error) {
 		Log:    logFile(o.Dir),
 	}
 	keeper, port, _ := net.SplitHostPort(o.Keeper)
-	data := map[string]any{"Connection": c, "Files": files, "ReadsFiles": o.Files != "", "Grants": o.Grants, "KeeperHost": keeper, "KeeperPort": port}
+	data := map[string]any{"Connection": c, "Files": files, "ReadsFiles": o.Files != "", "Grants": o.Grants, "KeeperHost": keeper, "KeeperPort": port, "Cluster": o.Cluster}
 	for path, name := range map[string]string{files.Server: "config.xml.tmpl", files.Users: "users.xml.tmpl"} {
 		var b strings.Builder
 		if err := configuration.ExecuteTemplate(&b, name, data); err != nil {

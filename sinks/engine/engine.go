@@ -37,6 +37,22 @@ type Options struct {
 	// Keeper is the host:port of a ZooKeeper or a ClickHouse Keeper on which KeeperMap
 	// tables are kept, for tests of what servers have; none if empty.
 	Keeper string
+	// Cluster makes the engine a node among others. Leave it out for an engine that stands
+	// alone.
+	Cluster *Cluster
+}
+
+// Cluster says how engines on one machine know each other, as <remote_servers> says it to
+// servers.
+type Cluster struct {
+	Address         string // host:port on loopback at which this engine listens: fixed, for the others know it
+	Password        string // of Lapse's user, the same on all nodes
+	AnalystPassword string
+	// Secret is what nodes show each other, so that each asks the others as the user who
+	// has asked it.
+	Secret string
+	// Servers are the addresses of the replicas of the shards of each cluster.
+	Servers map[string][][]string
 }
 
 // Connection says how to reach a running engine. It is stored in the data

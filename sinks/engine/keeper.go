@@ -155,7 +155,9 @@ func (k *keeper) startFirst() (ended <-chan struct{}, err error) {
 		if err != nil {
 			return nil, err
 		}
-		k.connection.Address, k.connection.HTTPAddress = ports[0], ports[1]
+		if k.connection.HTTPAddress = ports[1]; k.options.Cluster == nil {
+			k.connection.Address = ports[0]
+		}
 	}
 	return nil, err
 }
@@ -210,6 +212,9 @@ func newKeeper(o Options) (*keeper, error) {
 			LeaseAddress:    listener.Addr().String(),
 			LeaseToken:      randomToken(),
 		},
+	}
+	if c := o.Cluster; c != nil {
+		k.connection.Address, k.connection.Password, k.connection.AnalystPassword = c.Address, c.Password, c.AnalystPassword
 	}
 	_ = os.Remove(outputFile(o.Dir)) // of an earlier keeper's engines
 	k.files, err = writeConfiguration(o, k.connection)

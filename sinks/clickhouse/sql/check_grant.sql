@@ -1,1 +1,1 @@
-CHECK GRANT {{.Privilege}} ON {{name .Database}}.*
+CHECK GRANT {{.Privilege}} ON {{if .Database}}{{name .Database}}{{else}}*{{end}}.*

@@ -6,6 +6,10 @@ CREATE TABLE IF NOT EXISTS {{name .Database .Name}} (
     INDEX {{template "people_index.sql" .}}
 {{- end}}
 )
+{{- if .Over}}
+ENGINE = Distributed({{literal .Cluster}}, {{literal .OverDatabase}}, {{literal .Over}})
+COMMENT {{literal .Comment}}
+{{- else}}
 ENGINE = MergeTree
 PARTITION BY {{.PartitionBy}}
 ORDER BY ({{join .OrderBy ", "}})
@@ -23,3 +27,4 @@ SETTINGS
     auto_statistics_types = '',
     index_granularity = 8192
 COMMENT {{literal .Comment}}
+{{- end}}

@@ -4,7 +4,13 @@ INSERT INTO {{name .Control .SubjectTable}}
 {{- if .Event}}
 SELECT lapse_subject
 FROM (
-    SELECT {{.Subject}} AS lapse_subject, max({{name .Time}}) AS lapse_last_at FROM {{name .Database .Name}} GROUP BY lapse_subject
+    SELECT lapse_subject, max(lapse_at) AS lapse_last_at
+    FROM (
+        {{- range $i, $t := .Own}}{{if $i}} UNION ALL{{end}}
+        SELECT {{$.Subject}} AS lapse_subject, {{name $.Time}} AS lapse_at FROM {{name $t.Database $t.Name}}
+        {{- end}}
+    )
+    GROUP BY lapse_subject
 ) AS held
 INNER JOIN (
     SELECT lapse_subject, max(lapse_closed_at) AS lapse_closed_at

@@ -8,7 +8,7 @@
     {{- range $i, $weaker := .Subjects}}{{if $i}}
     OR {{$weaker}} != '' AND {{if $.ByPartition}}(_partition_id, {{$weaker}}){{else}}{{$weaker}}{{end}} IN (
         SELECT {{if $.ByPartition}}_partition_id, {{end}}{{$weaker}}
-        FROM {{name $.Database $.Name}}
+        FROM {{if $.ByPartition}}{{name $.Database $.Name}}{{else}}{{name $.Everywhere.Database $.Everywhere.Name}}{{end}}
         WHERE {{if $.ByPartition}}_partition_id IN {partitions:Array(String)} AND {{end}}{{$weaker}} != ''
             AND ({{range $j, $column := $.Subjects}}{{if $j}} OR {{end}}sipHash128Keyed({{template "hold_key.sql" $}}, {{$column}}) IN (SELECT subject FROM ({{template "holds_in_force.sql" $}})){{end}})
             AND ({{template "hold_matches.sql" $}})

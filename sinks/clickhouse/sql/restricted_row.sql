@@ -7,7 +7,7 @@
         {{- if gt (len .Subjects) 1}}
         {{- range $i, $weaker := .Subjects}}{{if $i}}
         OR {{$weaker}} != '' AND {{$weaker}} IN (
-            SELECT {{$weaker}} FROM {{name $.Database $.Name}} WHERE {{$weaker}} != '' AND ({{template "restricted_subject.sql" $}})
+            SELECT {{$weaker}} FROM {{name $.Ties.Database $.Ties.Name}} WHERE {{$weaker}} != '' AND ({{template "restricted_subject.sql" $}})
         )
         {{- end}}{{end}}
         {{- end}}

@@ -1,0 +1,1 @@
+INSERT INTO {{name .Control "node"}} (installation, shard, replica, shards, nodes)

@@ -1,0 +1,1 @@
+SELECT installation, shard, replica, shards, nodes FROM {{name .Control "node"}} FINAL
