@@ -138,7 +138,7 @@ func (i *installation) consentDecisions(f consentFlags, granted bool) ([]sinks.C
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.subjectKeys(jobs.ConsentLedgerName)
+	keys, err := i.consentKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -153,9 +153,9 @@ func (i *installation) consentDecisions(f consentFlags, granted bool) ([]sinks.C
 	return decisions, nil
 }
 
-// subjectKeys makes the keys of a ledger.
-func (i *installation) subjectKeys(ledger string) (*jobs.SubjectKeys, error) {
-	secret, err := i.keys.Secret(ledger)
+// consentKeys makes the keys of the consent ledger.
+func (i *installation) consentKeys() (*jobs.SubjectKeys, error) {
+	secret, err := i.keys.Secret(jobs.ConsentLedgerName)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ func (a *app) showConsents(ctx context.Context, f subjectFlags) error {
 	if err != nil {
 		return err
 	}
-	keys, err := i.subjectKeys(jobs.ConsentLedgerName)
+	keys, err := i.consentKeys()
 	if err != nil {
 		return err
 	}

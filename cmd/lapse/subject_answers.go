@@ -152,7 +152,7 @@ func (a *answers) decideFor(ctx context.Context, r *sinks.Request, p sinks.Perso
 	if len(categories) == 0 {
 		categories = a.policy.ConsentCategories()
 	}
-	keys, err := a.subjectKeys(jobs.ConsentLedgerName)
+	keys, err := a.consentKeys()
 	if err != nil {
 		return answered{}, err
 	}

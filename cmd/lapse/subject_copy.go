@@ -144,7 +144,7 @@ func (i *installation) makeCopy(ctx context.Context, r *sinks.Request, person si
 	if err != nil {
 		return nil, err
 	}
-	keys, err := i.subjectKeys(jobs.ConsentLedgerName)
+	keys, err := i.consentKeys()
 	if err != nil {
 		return nil, err
 	}
