@@ -21,10 +21,18 @@ engine: build ## Install the embedded ClickHouse (once; into the user's cache)
 demo: engine ## Live through eighteen months of a made-up company's data
 	$(BIN) demo
 
+# Without the right to install them the tests that need them say so, and are left out.
+.PHONY: tools
+tools: ## Install the Debian packages that some tests run
+	@if command -v strace >/dev/null && command -v java >/dev/null && [ -e /usr/share/java/zookeeper.jar ]; then exit 0; fi; \
+	as=; [ "$$(id -u)" = 0 ] || as='sudo -n'; \
+	$$as apt-get update -qq && $$as env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends strace zookeeper default-jre-headless || \
+	echo 'strace, zookeeper and a Java runtime could not be installed: the tests that need them are left out'
+
 # In memory where there is room, a sixth faster: what the tests wait for is mostly files
 # being made and removed.
 .PHONY: test
-test: engine ## Run every test
+test: engine tools ## Run every test
 	if [ -w /dev/shm ] && [ "$$(df --output=avail -BG /dev/shm | tail -1 | tr -dc 0-9)" -ge 12 ]; then export TMPDIR=/dev/shm; fi; \
 	go test -tags failpoints -timeout 30m ./...
 
