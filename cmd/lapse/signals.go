@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/signal"
 	"syscall"
@@ -56,6 +57,9 @@ func gracefully(ctx context.Context) (work context.Context, stop <-chan struct{}
 		case <-ended:
 			return
 		case <-ctx.Done():
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) { // the work ends by itself, and says why
+			return
 		}
 		close(stopping)
 		select {

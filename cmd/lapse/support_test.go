@@ -19,7 +19,9 @@ import (
 	driver "github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/jobs/traffic"
+	"github.com/facesoft/lapse/sinks/keyring"
 )
 
 // world is an installation with input: what a small company's month has left.
@@ -76,6 +78,13 @@ func makeWorld(t *testing.T, c traffic.Config) *world {
 	w := &world{t: t, dir: t.TempDir()}
 	installedLibrary(t)
 	w.must("init", w.dir)
+	keys, err := keyring.Open(filepath.Join(w.dir, "data", "keys"))
+	if err == nil {
+		_, err = keys.Secret(jobs.ConsentLedgerName) // so that copies of the installation have the same
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 	d := &demo{app: &app{out: io.Discard, errors: io.Discard, settings: w.settings(), log: slog.New(slog.DiscardHandler)}, dir: w.dir}
 	truth, err := traffic.Generate(t.Context(), c, d.create, nil)
 	if err != nil {

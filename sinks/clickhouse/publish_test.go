@@ -332,7 +332,7 @@ func TestPublicationOutlivesAnotherThatComesTooLate(t *testing.T) {
 	for i := range 10 {
 		rows = append(rows, visit{user: fmt.Sprint("u", i), path: "/p", country: "GB"}, visit{day: 1, user: fmt.Sprint("u", i), path: "/p", country: "GB"})
 	}
-	for _, moment := range []string{"create_stage", "fill_cells", "find_taint", "find_level", "stage_rows", "count_personal", "count_stage", "publish_partition", "verify_classes"} {
+	for _, moment := range []string{"create_stage", "copy_rows", "match_texts", "fill_cells", "find_level", "stage_rows", "count_personal", "count_stage", "publish_partition", "verify_classes"} {
 		t.Run(moment, func(t *testing.T) {
 			t.Parallel()
 			first, o := store(t)
