@@ -239,8 +239,12 @@ func TestNoEffectWithoutADurableIntent(t *testing.T) {
 		t.Run(string(kind), func(t *testing.T) {
 			d := newDisturbance(t, input, kind)
 			for at := 1; ; at++ {
+				long := os.Getenv("LAPSE_SOAK") != ""
+				if !long && at > 8 && at%4 > 1 { // half of the later ones, in both ways
+					continue
+				}
 				met := d.run(t, at, at%2 == 0)
-				if met && os.Getenv("LAPSE_SOAK") != "" {
+				if met && long {
 					met = d.run(t, at, at%2 == 1)
 				}
 				if t.Failed() {
