@@ -35,15 +35,13 @@ type emptying struct {
 	// reasons are why versions could not be deleted the last time, by key; of several
 	// the one that keeps the key longest.
 	reasons map[string]error
-	sizes   map[string]uint64 // of items, by key: of the newest version that was found
 }
 
 // empty deletes what a bucket holds of the items, and returns why some of it is
 // still there, by item. Items that are not in the result are gone, with all that was
-// made from them. Whose size nobody registered is given that of the object, if there was
-// one.
+// made from them.
 func empty(ctx context.Context, bucket sinks.Bucket, items []sinks.TrainingItem) map[sinks.ID]error {
-	e := &emptying{bucket: bucket, later: map[string]bool{}, reasons: map[string]error{}, sizes: map[string]uint64{}}
+	e := &emptying{bucket: bucket, later: map[string]bool{}, reasons: map[string]error{}}
 	for _, item := range items {
 		e.keys = append(append(e.keys, item.Derivatives...), item.Key)
 		e.later[item.Key] = true
@@ -53,10 +51,7 @@ func empty(ctx context.Context, bucket sinks.Bucket, items []sinks.TrainingItem)
 		return emptyEach(ctx, bucket, items) // it may be about one of them alone
 	}
 	failed := map[sinks.ID]error{}
-	for i, item := range items {
-		if item.Bytes == 0 {
-			items[i].Bytes = e.sizes[item.Key]
-		}
+	for _, item := range items {
 		if why := e.why(item, left, err); why != nil {
 			failed[item.Item] = why
 		}
@@ -131,9 +126,6 @@ func (e *emptying) look(ctx context.Context) (found []sinks.Version, whole bool,
 		if n := (name{v.Key, v.ID}); !seen[n] {
 			seen[n] = true
 			found = append(found, v)
-			if _, known := e.sizes[v.Key]; !known && e.later[v.Key] && v.Kind == sinks.ObjectVersion {
-				e.sizes[v.Key] = uint64(v.Bytes)
-			}
 		}
 		return nil
 	})

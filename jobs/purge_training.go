@@ -271,8 +271,7 @@ func (j *Purge) objectDigest() (func(sinks.TrainingItem) sinks.Digest, error) {
 	}, err
 }
 
-// emptyBuckets deletes the objects of the items that have no tombstone yet, and notes the
-// sizes of those whose nobody registered. It returns
+// emptyBuckets deletes the objects of the items that have no tombstone yet. It returns
 // how many objects went with each because a rule says that they were made from it, and
 // why some items are still there.
 func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.TrainingItem, buried map[sinks.ID]sinks.Tombstone) (derived map[sinks.ID]uint64, failed map[sinks.ID]error) {
@@ -289,9 +288,6 @@ func (j *Purge) emptyBuckets(ctx context.Context, items map[sinks.ID]sinks.Train
 			made := newDeriving(j, name, some)
 			made.clear(ctx)
 			maps.Copy(failed, empty(ctx, bucket, some))
-			for _, item := range some {
-				items[item.Item] = item
-			}
 			made.clear(ctx) // nothing more can be made of what is gone
 			maps.Copy(failed, made.failed)
 			maps.Copy(derived, made.gone)

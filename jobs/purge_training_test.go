@@ -148,9 +148,6 @@ func stock(t testing.TB, g *sinktest.Gateway, name string, n int) (items []note,
 			purpose = incomplete
 		}
 		items = append(items, item(key, purpose, crop, crop+".embedding")) // the latter was never made
-		if i%2 == 0 {
-			items[i].Bytes = 0
-		}
 	}
 	sinktest.Fill(t, b, "org-1/img-", "org-1/img-0001.jpg.txt", "crops/img-0001.web", "zzz")
 	rest = contents(t, g, name)
@@ -176,7 +173,7 @@ func TestPurgeLeavesNothingOfWhatIsDueAndAllOfTheRest(t *testing.T) {
 		t.Fatalf("%s, %d outcomes of %d items, %v", report.Result, len(outcomes), len(ids), err)
 	}
 	for key, id := range ids {
-		o := outcomes[id] // its size is that of the object, also where nobody has registered it
+		o := outcomes[id]
 		want := map[sinks.Count]uint64{sinks.CountObjects: 1, sinks.CountDerivatives: 2, sinks.CountBytes: uint64(len(key))}
 		if o.Result != sinks.ResultDone || !maps.Equal(o.Counts, want) || len(o.Stages) != 2 {
 			t.Errorf("%s: %+v", key, o)
