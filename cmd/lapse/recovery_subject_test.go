@@ -96,6 +96,29 @@ func TestKilledWhileErasing(t *testing.T) {
 	killedEverywhere(t, before, "subject", subjectFailpoints, (*world).state)
 }
 
+// TestKilledWhileDestroyingALedgerKey kills the destruction of the erasure ledger's key,
+// years after the last erasure that it stands for.
+func TestKilledWhileDestroyingALedgerKey(t *testing.T) {
+	before, _ := newErasure(t)
+	before.replace("policy.yaml", "requests: {clause: C15,", "requests: {clause: C15, erasures: P6Y,")
+	before.must(jobCommand("subject")...)
+	keys := func(w *world) string {
+		files, err := filepath.Glob(filepath.Join(w.dir, "data", "keys", "erasures", "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(files, "\n")
+	}
+	if keys(before) == "" {
+		t.Fatal("erasures have no key")
+	}
+	after := killedEverywhere(t, before, "destroy", []string{"subject.intent", "key.destroyed", "subject.executed", "subject.outcome"},
+		func(w *world) string { return w.state() + keys(w) })
+	if left := keys(after); left != "" {
+		t.Errorf("left of the key: %s", left)
+	}
+}
+
 // TestThreeErasuresAtOnce runs three processes on the same requests.
 func TestThreeErasuresAtOnce(t *testing.T) {
 	alone, _ := newErasure(t)

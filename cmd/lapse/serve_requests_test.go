@@ -43,6 +43,7 @@ func TestRequestsOverHTTP(t *testing.T) {
 	records := filepath.Join(w.dir, "january.ndjson")
 	if err := os.WriteFile(records, []byte(`{"type":"identify","messageId":"1","userId":"ann","timestamp":"2026-01-10T10:00:00Z","traits":{"email":"ann@exmple.org"}}
 {"type":"identify","messageId":"2","userId":"bob","timestamp":"2026-01-10T10:00:00Z","traits":{"email":"bob@example.org"}}
+{"type":"page","messageId":"3","context":{"groupId":"acme"},"timestamp":"2026-01-10T10:00:00Z"}
 `), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,10 @@ func TestRequestsOverHTTP(t *testing.T) {
 	if pending := enter(http.StatusCreated, "", `{"right":"erasure","subject":{"user_id":"bob"}}`); pending.State != "identity_pending" || !pending.Paused {
 		t.Errorf("%+v", pending)
 	}
+	leaves := enter(http.StatusCreated, "", `{"right":"erasure","subject":{"organisation_id":"acme"},"identity_confirmed":true}`).Request
 	for body, want := range map[string]string{
+		`{"right":"access","subject":{"organisation_id":"acme"}}`:                             "subject: name the person by",
+		`{"right":"erasure","subject":{"organisation_id":"acme","user_id":"ann"}}`:            "an organisation is named alone",
 		`{"right":"erasure","subject":{"user_id":"nobody-knows-me","email":"x@example.org"}`:  "the body is not an object",
 		`{"right":"erasure","subject":{"name of ann":"ann"}}`:                                 "subject: name the person by",
 		`{"right":"forgetting","subject":{"user_id":"ann"}}`:                                  "right: is one of access",
@@ -123,6 +127,9 @@ func TestRequestsOverHTTP(t *testing.T) {
 	if code != http.StatusOK || !strings.Contains(text, `"state":"done"`) || strings.Contains(text, "ann") {
 		t.Error("after a run:", code, text)
 	}
+	if code, text := sendRequest(t, http.MethodGet, path+"/"+leaves, requestsKey, "", ""); code != http.StatusOK || !strings.Contains(text, `"state":"done"`) {
+		t.Error("the organisation's, after a run:", code, text)
+	}
 	if code, text := sendRequest(t, http.MethodGet, path+"/"+strings.Repeat("0", 31)+"1", requestsKey, "", ""); code != http.StatusNotFound {
 		t.Error("a request that there is not:", code, text)
 	}
@@ -137,6 +144,14 @@ func TestRequestsOverHTTP(t *testing.T) {
 		err := scan(&email)
 		if email != "ann@example.org" {
 			t.Error("her address was not put right")
+		}
+		return err
+	})
+	w.read("SELECT count() FROM telemetry.events WHERE organisation_id = 'acme'", func(scan func(...any) error) error {
+		var left uint64
+		err := scan(&left)
+		if left != 0 {
+			t.Errorf("%d events of the organisation are left", left)
 		}
 		return err
 	})

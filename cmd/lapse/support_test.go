@@ -151,6 +151,8 @@ func jobCommand(job string) []string {
 		return []string{"run", "ingest", "--as-of", received, "input"}
 	case "replay":
 		return []string{"quarantine", "replay"}
+	case "destroy": // erase whom the ledger need not know any more
+		return []string{"run", "subject", "--as-of", "2099-01-01"}
 	case "drop":
 		return []string{"quarantine", "drop", "--reason", "not_json"}
 	}
