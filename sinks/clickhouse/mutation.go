@@ -30,7 +30,7 @@ func (s *Store) mutate(ctx context.Context, t *table, name string, data any) err
 }
 
 func (s *Store) awaitMutations(ctx context.Context, t *table) error {
-	deadline := time.Now().Add(mutationTimeout)
+	until := newPoll(mutationTimeout)
 	for {
 		var unfinished uint64
 		var failure string
@@ -42,13 +42,11 @@ func (s *Store) awaitMutations(ctx context.Context, t *table) error {
 			return fmt.Errorf("a mutation of %s fails with %s and was killed", t.Name, failure)
 		case unfinished == 0:
 			return nil
-		case time.Now().After(deadline):
+		case until.expired():
 			return fmt.Errorf("a mutation of %s was not done after %s and was killed", t.Name, mutationTimeout)
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(goneInterval):
+		if err := until.wait(ctx); err != nil {
+			return err
 		}
 	}
 }
@@ -60,7 +58,7 @@ func (s *Store) awaitGone(ctx context.Context, t *table, count func() (uint64, e
 	if err := s.exec(ctx, "sweep_parts", t, nil); err != nil {
 		return left, err
 	}
-	deadline := time.Now().Add(goneTimeout)
+	until := newPoll(goneTimeout)
 	for {
 		var unfinished uint64
 		if err := s.queryRow(ctx, "table_leftovers", t, nil, &left.Inactive, &unfinished); err != nil {
@@ -69,13 +67,11 @@ func (s *Store) awaitGone(ctx context.Context, t *table, count func() (uint64, e
 		if left.Rows, err = count(); err != nil {
 			return left, err
 		}
-		if left.Active = unfinished; left.Proven() || time.Now().After(deadline) {
+		if left.Active = unfinished; left.Proven() || until.expired() {
 			return left, s.durable()
 		}
-		select {
-		case <-ctx.Done():
-			return left, ctx.Err()
-		case <-time.After(goneInterval):
+		if err := until.wait(ctx); err != nil {
+			return left, err
 		}
 	}
 }

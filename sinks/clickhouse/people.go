@@ -264,7 +264,7 @@ func (x *search) awaitGone(ctx context.Context) (left sinks.Absence, err error) 
 	if err != nil {
 		return left, err
 	}
-	deadline := time.Now().Add(goneTimeout)
+	until := newPoll(goneTimeout)
 	for {
 		if err := x.store.exec(ctx, "sweep_parts", x, nil); err != nil {
 			return left, err
@@ -273,13 +273,11 @@ func (x *search) awaitGone(ctx context.Context) (left sinks.Absence, err error) 
 		if err != nil {
 			return left, err
 		}
-		if left.Inactive == 0 && left.Active == 0 || time.Now().After(deadline) {
+		if left.Inactive == 0 && left.Active == 0 || until.expired() {
 			break
 		}
-		select {
-		case <-ctx.Done():
-			return left, ctx.Err()
-		case <-time.After(goneInterval):
+		if err := until.wait(ctx); err != nil {
+			return left, err
 		}
 	}
 	err = x.store.queryRow(ctx, "count_erased_people", x, nil, &left.Rows)

@@ -16,10 +16,7 @@ var _ sinks.PersonalTables = (*Store)(nil)
 
 // Parts that are no longer read stay on disk until a background thread removes
 // them.
-const (
-	goneTimeout  = 2 * time.Minute
-	goneInterval = 10 * time.Millisecond
-)
+const goneTimeout = 2 * time.Minute
 
 // Partitions implements sinks.PersonalTables.
 func (s *Store) Partitions(ctx context.Context, dataset string, before sinks.Day) ([]sinks.PartitionStats, error) {
@@ -98,19 +95,17 @@ func (s *Store) Drop(ctx context.Context, dataset string, partitions []sinks.Par
 	if err := s.dropPartitions(ctx, t, ids); err != nil {
 		return nil, err
 	}
-	deadline := time.Now().Add(goneTimeout)
+	until := newPoll(goneTimeout)
 	for {
 		left, err := s.absence(ctx, t, ids)
-		if err != nil || !passing(left) || time.Now().After(deadline) {
+		if err != nil || !passing(left) || until.expired() {
 			return byPartition(partitions, left), errors.Join(err, s.durable())
 		}
 		if err := s.exec(ctx, "sweep_parts", t, nil); err != nil {
 			return nil, err
 		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(goneInterval):
+		if err := until.wait(ctx); err != nil {
+			return nil, err
 		}
 	}
 }
