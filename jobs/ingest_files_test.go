@@ -268,6 +268,7 @@ func TestOddFilesAreReadAsTheyAre(t *testing.T) {
 	log := func(n int) string {
 		return fmt.Sprintf(`192.0.2.1 - - [01/Jan/2024:00:00:%02d +0000] "GET / HTTP/1.1" 200 5 "-" "x"`, n)
 	}
+	const mark = "\ufeff"
 	for name, c := range map[string]struct {
 		content string
 		want    account
@@ -285,7 +286,12 @@ func TestOddFilesAreReadAsTheyAre(t *testing.T) {
 		"neither JSON nor a log":        {"PNG\x00\x01\nwhatever\n", account{read: 2, quarantined: 2}},
 		"a line of two megabytes":       {line(1) + "\n" + strings.Repeat("x", 2<<20) + "\n" + line(2) + "\n", account{read: 3, stored: 2, quarantined: 1}},
 		"that line at the end":          {line(1) + "\n" + strings.Repeat("x", 2<<20), account{read: 2, stored: 1, quarantined: 1}},
-		"a byte order mark":             {"\xef\xbb\xbf" + line(1) + "\n" + line(2) + "\n", account{read: 2, stored: 1, quarantined: 1}},
+		"a byte order mark":             {mark + line(1) + "\n" + line(2) + "\n", account{read: 2, stored: 2}},
+		"that mark before a log":        {mark + log(1) + "\n" + log(2), account{read: 2, stored: 2}},
+		"before an object on lines":     {mark + "{\n" + line(1)[1:] + "\n", account{read: 1, stored: 1}},
+		"before nothing":                {mark, account{}},
+		"on another line":               {line(1) + "\n" + mark + line(2) + "\n", account{read: 2, stored: 1, quarantined: 1}},
+		"two of them":                   {mark + mark + line(1) + "\n" + line(2) + "\n", account{read: 2, stored: 1, quarantined: 1}},
 		"an object on several lines":    {"\n{\n" + strings.ReplaceAll(line(1)[1:], ",", ",\n\t") + "\n", account{read: 1, stored: 1}},
 		"a batch on several lines":      {"{\n  \"batch\": [\n" + line(1) + ",\n" + line(2) + "\n]}", account{read: 2, stored: 2}},
 		"several lines that are broken": {"{\n" + line(1)[1:60], account{read: 2, quarantined: 2}},
@@ -309,5 +315,17 @@ func TestOddFilesAreReadAsTheyAre(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestByteOrderMarkCountsAmongTheBytes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, config.Facesoft)
+	content := pages(2)
+	s.ingest(end(1), s.write("file", append([]byte("\ufeff"), content...)))
+	second := bytes.IndexByte(content, '\n') + 1
+	want := fmt.Sprint([][]any{{uint64(3)}, {uint64(3 + second)}})
+	if got := fmt.Sprint(s.query("SELECT lapse_position FROM {personal}.events ORDER BY lapse_position")); got != want {
+		t.Errorf("the records stand at %s, want %s", got, want)
 	}
 }

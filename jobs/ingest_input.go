@@ -20,6 +20,10 @@ const (
 	readSize = 128 << 10 // at once: what was read is in the processor's cache when it is decoded
 )
 
+// byteOrderMark is what some programs begin a text in UTF-8 with. It is no part of the
+// first line.
+var byteOrderMark = []byte("\ufeff")
+
 // input is an opened source: its format, and its lines with their places.
 type input struct {
 	format config.InputFormat
@@ -62,6 +66,10 @@ func openSource(raw io.Reader) (*input, error) {
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		in.Close()
 		return nil, in.unreadable(err)
+	}
+	if rest, marked := bytes.CutPrefix(head, byteOrderMark); marked {
+		skipped, _ := in.lines.Discard(len(byteOrderMark)) // they have been read
+		in.offset, head = uint64(skipped), rest
 	}
 	if line, several := decode.OneLine(head); several && errors.Is(err, io.EOF) {
 		in.lines, head = bufio.NewReaderSize(bytes.NewReader(line), maxLine), line
