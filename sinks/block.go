@@ -30,10 +30,7 @@ func (b *Block) Rows() int { return len(b.Days) }
 func (b *Block) Reset() {
 	b.Days, b.Records, b.Positions, b.Batches = b.Days[:0], b.Records[:0], b.Positions[:0], b.Batches[:0]
 	for _, c := range b.Columns {
-		c.Data, c.Nulls = c.Data[:0], c.Nulls[:0]
-		if c.Dictionary != nil {
-			c.Dictionary.Reset()
-		}
+		c.reset()
 	}
 }
 
@@ -41,7 +38,7 @@ func (b *Block) Reset() {
 func (b *Block) Clone() *Block {
 	clone := &Block{Dataset: b.Dataset, Source: b.Source}
 	for _, c := range b.Columns {
-		column := &Column{Name: c.Name, Type: c.Type, Width: c.Width, Nullable: c.Nullable}
+		column := &Column{Name: c.Name, Type: c.Type, Width: c.Width, Nullable: c.Nullable, shortened: c.shortened}
 		if c.Dictionary != nil {
 			column.Dictionary = new(Dictionary)
 		}
@@ -106,15 +103,49 @@ func (b *Block) split(keep []bool, rest *Block) {
 // column with a Dictionary has strings that are numbers of two bytes.
 type Column struct {
 	Name     string
-	Type     string // as the block's header names it, such as DateTime64(3, 'UTC')
+	Type     string // such as DateTime64(3, 'UTC')
 	Width    int
 	Nullable bool
 	Data     []byte
 	Nulls    []byte
-	// Dictionary is that of a LowCardinality(String), whose Width is 2.
+	// Dictionary is that of a LowCardinality(String), or of a String that is shortened,
+	// whose Width is then 2.
 	Dictionary *Dictionary
 
-	last int // where the last string begins
+	shortened bool
+	last      int // where the last string begins
+}
+
+// Shorten lets an empty column of type String have a Dictionary for as long as its values
+// come several times each, as those of a user agent do: they are held, sorted and sent
+// once then. What is stored is the same.
+func (c *Column) Shorten() {
+	c.Width, c.Dictionary, c.shortened = 2, new(Dictionary), true
+}
+
+// WireType is the type as which the values are encoded. ClickHouse makes Type of it.
+func (c *Column) WireType() string {
+	if c.shortened && c.Dictionary != nil {
+		return "LowCardinality(" + c.Type + ")"
+	}
+	return c.Type
+}
+
+// What it takes to know that a Dictionary does not shorten a column.
+const (
+	rowsToJudge = 1 << 10
+	leastCopies = 4 // of a value, on average
+)
+
+// reset empties the column for reuse.
+func (c *Column) reset() {
+	if rows := len(c.Data) / 2; c.shortened && c.Dictionary != nil && rows >= rowsToJudge && leastCopies*c.Dictionary.Len() > rows {
+		c.Width, c.Dictionary = 0, nil
+	}
+	c.Data, c.Nulls = c.Data[:0], c.Nulls[:0]
+	if c.Dictionary != nil {
+		c.Dictionary.Reset()
+	}
 }
 
 // AppendString appends a string.
@@ -148,11 +179,14 @@ func (c *Column) AppendUint(v uint64) {
 	}
 }
 
-// AppendID appends a UUID to a column of 16 bytes: two little-endian words, the more
+// AppendID appends a UUID to a column of 16 bytes.
+func (c *Column) AppendID(id ID) { c.Data = AppendID(c.Data, id) }
+
+// AppendID appends a UUID in the encoding of a column: two little-endian words, the more
 // significant one first.
-func (c *Column) AppendID(id ID) {
-	c.Data = binary.LittleEndian.AppendUint64(c.Data, binary.BigEndian.Uint64(id[:8]))
-	c.Data = binary.LittleEndian.AppendUint64(c.Data, binary.BigEndian.Uint64(id[8:]))
+func AppendID(to []byte, id ID) []byte {
+	to = binary.LittleEndian.AppendUint64(to, binary.BigEndian.Uint64(id[:8]))
+	return binary.LittleEndian.AppendUint64(to, binary.BigEndian.Uint64(id[8:]))
 }
 
 // AppendFloat appends a floating-point number of Width bytes.
@@ -277,11 +311,17 @@ func (c *Column) sizeAt(at int) int {
 
 // appendRaw appends a value that is encoded as in from.
 func (c *Column) appendRaw(from *Column, value []byte) {
-	if c.Dictionary != nil {
+	switch {
+	case from.Dictionary != nil:
 		if n := binary.LittleEndian.Uint16(value); n != 0 {
 			c.AppendString(from.Dictionary.key(n))
-			return
+		} else {
+			c.AppendString(nil)
 		}
+	case c.Dictionary != nil:
+		_, prefix := binary.Uvarint(value)
+		c.AppendString(value[prefix:])
+	default:
+		c.Data = append(c.Data, value...)
 	}
-	c.Data = append(c.Data, value...)
 }

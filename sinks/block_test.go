@@ -92,3 +92,44 @@ func TestMoveKeepsColumnsInStep(t *testing.T) {
 		}
 	}
 }
+
+func TestShortenedColumnHoldsTheSameTexts(t *testing.T) {
+	t.Parallel()
+	few, many := &Column{Type: "String"}, &Column{Type: "String"}
+	few.Shorten()
+	many.Shorten()
+	b := &Block{Columns: []*Column{few, many}}
+	for range 3 { // what the first has shown counts for those after it
+		b.Reset()
+		for i := range 3000 {
+			few.AppendString(fmt.Append(nil, []string{"", "a"}[i%2], i%700))
+			many.AppendString(fmt.Append(nil, "text ", i))
+			b.Days, b.Records, b.Positions = append(b.Days, 0), append(b.Records, ID{}), append(b.Positions, uint64(i))
+		}
+	}
+	if few.WireType() != "LowCardinality(String)" || many.WireType() != "String" || few.Type != "String" {
+		t.Errorf("few values are sent as %s, many as %s", few.WireType(), many.WireType())
+	}
+	odd := make([]bool, b.Rows())
+	for i := range odd {
+		odd[i] = i%2 == 1
+	}
+	to := b.Clone() // each way between a shortened column and a plain one
+	*to.Columns[0] = Column{Type: "String"}
+	to.Columns[1].Shorten()
+	b.Move(odd, to)
+	for half, block := range []*Block{b, to} {
+		want := make([][]string, 2)
+		for n := range 1500 {
+			i := 2*n + half
+			want[0], want[1] = append(want[0], fmt.Sprint([]string{"", "a"}[i%2], i%700)), append(want[1], fmt.Sprint("text ", i))
+		}
+		for column, texts := range want {
+			var got []string
+			block.Columns[column].EachText(func(_ int, text []byte) { got = append(got, string(text)) })
+			if !slices.Equal(got, texts) {
+				t.Errorf("half %d of column %d: %.100q", half, column, got)
+			}
+		}
+	}
+}

@@ -112,6 +112,8 @@ func (c *column) appender(of *config.Column, isTime bool) {
 		c.append = appendText
 		if of.Type.LowCardinality() {
 			to.Type, to.Width, to.Dictionary = of.Type.String(), 2, new(sinks.Dictionary)
+		} else if !to.Nullable {
+			to.Shorten()
 		}
 		if of.Derive != config.DeriveNone {
 			c.append = appendDerived(of.Derive)

@@ -78,6 +78,32 @@ func TestBlockRepeatedUnderItsTokenDoublesNothing(t *testing.T) {
 	}
 }
 
+// A block is sent in several pieces, each column in the order of the table.
+func TestBlockIsStoredAlikeHoweverItsTextsAreSent(t *testing.T) {
+	t.Parallel()
+	s, o := store(t)
+	whole := block(0, manyVisits(40_000))
+	for source, shortened := range [][]int{nil, {1, 4}, {2, 3, 4}} {
+		b := whole.Clone()
+		b.Source = uint64(source)
+		for _, i := range shortened {
+			b.Columns[i].Shorten()
+		}
+		whole.CopyTo(slices.Repeat([]bool{true}, whole.Rows()), b)
+		if err := s.Insert(t.Context(), b, sinks.NewID()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := query(t, o, "SELECT groupUniqArray(n), uniqExact(held) FROM (SELECT lapse_source, count() AS n, groupBitXor(sipHash64(tuple(* EXCEPT (lapse_source)))) AS held FROM "+o.Databases.Telemetry+".visits GROUP BY lapse_source)")[0]
+	if got, want := fmt.Sprint(got...), fmt.Sprint([]uint64{40_000}, uint64(1)); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	user := query(t, o, "SELECT toUInt64(uniqExact(user)), countIf(user != concat('u', toString(lapse_position))) FROM "+o.Databases.Telemetry+".visits")[0]
+	if got, want := fmt.Sprint(user...), fmt.Sprint(uint64(40_000), uint64(0)); got != want {
+		t.Errorf("users %s, want %s", got, want)
+	}
+}
+
 // Whenever an insert is cancelled, all of its rows are stored or none, and the
 // engine lives.
 func TestCancelledInsertIsWholeOrNothing(t *testing.T) {

@@ -1,6 +1,7 @@
 package clickhouse
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,8 +36,8 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) (err
 	}
 	sorting := s.sortings.take()
 	defer s.sortings.giveBack(sorting)
-	columns, order := sorting.of(t, b)
-	input := wireInput(b, columns, order)
+	block := sorting.block(t, b)
+	input := block.input()
 	names := make([]string, len(input))
 	for i, c := range input {
 		names[i] = c.Name
@@ -51,7 +52,7 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) (err
 		Input:    input,
 		Settings: []ch.Setting{{Key: "insert_deduplication_token", Value: token.String(), Important: true}},
 	})
-	if err != nil {
+	if err = cmp.Or(err, block.err); err != nil {
 		return fmt.Errorf("insert into %s: %w", b.Dataset, redactBlock(err))
 	}
 	return nil

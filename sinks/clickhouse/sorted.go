@@ -19,7 +19,7 @@ type sorting struct {
 	ranks       []uint16
 	counts      []uint32
 	starts      []uint32 // where each string of a column begins
-	columns     []sinks.Column
+	buffer      []byte   // what is being sent
 }
 
 // sortings are those that are not in use.
@@ -46,22 +46,15 @@ func (p *sortings) giveBack(s *sorting) {
 	p.idle = append(p.idle, s)
 }
 
-// of returns the columns of b with its rows in the order of t, and that order. They
-// are valid until the next call. If the order cannot be found here, it returns the
-// columns as they are, and nil.
-func (s *sorting) of(t *table, b *sinks.Block) ([]sinks.Column, []uint16) {
-	if !s.order(t, b) {
-		own := make([]sinks.Column, len(b.Columns)) // what s keeps is written to again
-		for i, c := range b.Columns {
-			own[i] = *c
-		}
-		return own, nil
+// block returns b as it is to be sent, with its rows in the order of t where that can be
+// found here. It is valid until the next call.
+func (s *sorting) block(t *table, b *sinks.Block) *wireBlock {
+	s.buffer = s.buffer[:0]
+	w := &wireBlock{Block: b, sorting: s}
+	if s.order(t, b) {
+		w.order = s.rows
 	}
-	s.columns = slices.Grow(s.columns[:0], len(b.Columns))[:len(b.Columns)]
-	for i, c := range b.Columns {
-		s.arrange(c, &s.columns[i])
-	}
-	return s.columns, s.rows
+	return w
 }
 
 // order finds the order of the rows by the table's sorting key: by one of its columns
@@ -161,29 +154,27 @@ func (s *sorting) count(limit int, number func(row uint16) uint16) {
 	s.rows, s.other = s.other, s.rows
 }
 
-// arrange copies a column's values in the order of the rows.
-func (s *sorting) arrange(from, to *sinks.Column) {
-	data, nulls := to.Data[:0], to.Nulls[:0]
-	*to = *from
-	switch from.Width {
+// appendColumn appends a column's values in the order of the rows.
+func (s *sorting) appendColumn(to []byte, c *sinks.Column) []byte {
+	to = slices.Grow(to, len(c.Nulls)+len(c.Data))
+	if c.Nullable {
+		for _, row := range s.rows {
+			to = append(to, c.Nulls[row])
+		}
+	}
+	switch c.Width {
 	case 0:
-		data = s.arrangeStrings(slices.Grow(data, len(from.Data)), from.Data)
+		return s.appendStrings(to, c.Data)
 	case 1:
 		for _, row := range s.rows {
-			data = append(data, from.Data[row])
+			to = append(to, c.Data[row])
 		}
-	default:
-		data = arrangeNumbers(slices.Grow(data, len(from.Data)), from.Data, s.rows, from.Width)
+		return to
 	}
-	if from.Nullable {
-		for _, row := range s.rows {
-			nulls = append(nulls, from.Nulls[row])
-		}
-	}
-	to.Data, to.Nulls = data, nulls
+	return appendNumbers(to, c.Data, s.rows, c.Width)
 }
 
-func (s *sorting) arrangeStrings(to, from []byte) []byte {
+func (s *sorting) appendStrings(to, from []byte) []byte {
 	s.starts = s.starts[:0]
 	for at := 0; at < len(from); {
 		s.starts = append(s.starts, uint32(at))
@@ -201,7 +192,7 @@ func (s *sorting) arrangeStrings(to, from []byte) []byte {
 	return to
 }
 
-func arrangeNumbers(to, from []byte, rows []uint16, width int) []byte {
+func appendNumbers(to, from []byte, rows []uint16, width int) []byte {
 	for _, row := range rows {
 		at := int(row) * width
 		switch width {

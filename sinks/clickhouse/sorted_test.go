@@ -50,7 +50,14 @@ func TestRowsAreSentInTheOrderOfTheirTable(t *testing.T) {
 			id.AppendID(sinks.ID{byte(n), byte(n >> 8)})
 			b.Days = append(b.Days, 0)
 		}
-		columns, order := s.of(of, b)
+		order := s.block(of, b).order
+		columns := make([]sinks.Column, len(b.Columns))
+		for i, c := range b.Columns {
+			columns[i].Nulls, columns[i].Data = []byte{}, s.appendColumn(nil, c)
+			if c.Nullable {
+				columns[i].Nulls, columns[i].Data = columns[i].Data[:b.Rows()], columns[i].Data[b.Rows():]
+			}
+		}
 		slices.SortStableFunc(want, func(x, y row) int {
 			return cmp.Or(cmp.Compare(x.word, y.word), cmp.Compare(x.status, y.status), cmp.Compare(x.at, y.at))
 		})
@@ -84,12 +91,8 @@ func TestRowsAreSentInTheOrderOfTheirTable(t *testing.T) {
 		"texts":                     {Time: "at", dataset: &config.Dataset{OrderBy: []string{"text"}}},
 	}
 	for name, other := range unknown {
-		before := bytes.Clone(text.Data)
-		if columns, order := s.of(other, b); order != nil || !bytes.Equal(columns[3].Data, text.Data) {
+		if s.block(other, b).order != nil {
 			t.Errorf("%s: the rows were put into another order", name)
-		}
-		if s.of(of, b); !bytes.Equal(before, text.Data) {
-			t.Fatalf("%s: the block was written to", name)
 		}
 	}
 }

@@ -8,58 +8,80 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// wireInput is a block in the shape in which the native client sends it: the
-// policy's columns, which are encoded already, and those of originColumns. The columns
-// are the block's with its rows in the given order; nil if that is the block's own.
-func wireInput(b *sinks.Block, columns []sinks.Column, order []uint16) proto.Input {
-	input := make(proto.Input, 0, len(columns)+len(originColumns))
-	for i := range columns {
-		c := &columns[i]
-		input = append(input, proto.InputColumn{Name: c.Name, Data: &wireColumn{c.Type, c.Nulls, c.Data, c.Dictionary, b.Rows()}})
-	}
-	return append(input, originInput(b, order)...)
+// wireBlock is a block in the shape in which the native client sends it: the policy's
+// columns, which are encoded already, and those of originColumns. Each column is put in
+// order when it is its turn, and sent soon, so that there is never a second copy of all.
+type wireBlock struct {
+	*sinks.Block
+	sorting *sorting
+	order   []uint16 // of the rows; nil if they are sent as they lie
+	err     error    // of sending
 }
 
-// originInput encodes the columns of originColumns.
-func originInput(b *sinks.Block, order []uint16) proto.Input {
-	n := b.Rows()
-	records := make([]byte, 0, 16*n)
-	sources, positions, batches := make([]byte, 0, 8*n), make([]byte, 0, 8*n), make([]byte, 0, 4*n)
-	for i := range n {
-		if order != nil {
-			i = int(order[i])
-		}
-		// A UUID is two little-endian words, the more significant one first.
-		records = binary.LittleEndian.AppendUint64(records, binary.BigEndian.Uint64(b.Records[i][:8]))
-		records = binary.LittleEndian.AppendUint64(records, binary.BigEndian.Uint64(b.Records[i][8:]))
-		sources = binary.LittleEndian.AppendUint64(sources, b.Source)
-		positions = binary.LittleEndian.AppendUint64(positions, b.Positions[i])
-		batches = binary.LittleEndian.AppendUint32(batches, b.Batches[i])
+// bufferedBytes is how much is gathered before it is sent.
+const bufferedBytes = 1 << 20
+
+func (b *wireBlock) input() proto.Input {
+	input := make(proto.Input, 0, len(b.Columns)+len(originColumns))
+	for _, c := range b.Columns {
+		input = append(input, proto.InputColumn{Name: c.Name, Data: &wireColumn{b, c.WireType(), c.Dictionary, func(to []byte) []byte {
+			if b.order == nil {
+				return append(append(to, c.Nulls...), c.Data...)
+			}
+			return b.sorting.appendColumn(to, c)
+		}}})
+	}
+	return append(input, b.origin()...)
+}
+
+// origin are the columns of originColumns.
+func (b *wireBlock) origin() proto.Input {
+	column := func(name, kind string, value func(to []byte, row int) []byte) proto.InputColumn {
+		return proto.InputColumn{Name: name, Data: &wireColumn{b, kind, nil, func(to []byte) []byte {
+			for i := range b.Rows() {
+				if b.order != nil {
+					i = int(b.order[i])
+				}
+				to = value(to, i)
+			}
+			return to
+		}}}
 	}
 	return proto.Input{
-		{Name: recordColumn, Data: &wireColumn{"UUID", nil, records, nil, n}},
-		{Name: sourceColumn, Data: &wireColumn{"UInt64", nil, sources, nil, n}},
-		{Name: positionColumn, Data: &wireColumn{"UInt64", nil, positions, nil, n}},
-		{Name: batchColumn, Data: &wireColumn{"UInt32", nil, batches, nil, n}},
+		column(recordColumn, "UUID", func(to []byte, row int) []byte {
+			return sinks.AppendID(to, b.Records[row])
+		}),
+		column(sourceColumn, "UInt64", func(to []byte, _ int) []byte {
+			return binary.LittleEndian.AppendUint64(to, b.Source)
+		}),
+		column(positionColumn, "UInt64", func(to []byte, row int) []byte {
+			return binary.LittleEndian.AppendUint64(to, b.Positions[row])
+		}),
+		column(batchColumn, "UInt32", func(to []byte, row int) []byte {
+			return binary.LittleEndian.AppendUint32(to, b.Batches[row])
+		}),
 	}
 }
 
-// wireColumn is a column that is encoded already.
+// wireColumn is a column of a wireBlock.
 type wireColumn struct {
+	block      *wireBlock
 	kind       string
-	nulls      []byte
-	data       []byte
 	dictionary *sinks.Dictionary
-	rows       int
+	values     func(to []byte) []byte // appends them in order
 }
 
 var (
 	_ proto.ColInput     = (*wireColumn)(nil)
 	_ proto.StateEncoder = (*wireColumn)(nil)
+	_ proto.Preparable   = (*wireColumn)(nil)
 )
 
 func (c *wireColumn) Type() proto.ColumnType { return proto.ColumnType(c.kind) }
-func (c *wireColumn) Rows() int              { return c.rows }
+func (c *wireColumn) Rows() int              { return c.block.Rows() }
+
+// Prepare implements proto.Preparable: nothing may follow what could not be sent.
+func (c *wireColumn) Prepare() error { return c.block.err }
 
 // The native format of LowCardinality: the version of the keys' serialisation
 // before the column, and before the keys the width of the numbers (two bytes) with
@@ -78,30 +100,33 @@ func (c *wireColumn) EncodeState(b *proto.Buffer) {
 }
 
 func (c *wireColumn) EncodeColumn(b *proto.Buffer) {
-	if c.dictionary != nil {
-		c.encodeKeys(b)
-		b.PutInt64(int64(c.rows))
-	}
-	b.Buf = append(b.Buf, c.nulls...)
-	b.Buf = append(b.Buf, c.data...)
+	c.encodeKeys(b)
+	b.Buf = c.values(b.Buf)
 }
 
 func (c *wireColumn) WriteColumn(w *proto.Writer) {
-	if c.dictionary != nil {
-		w.ChainBuffer(func(b *proto.Buffer) {
-			c.encodeKeys(b)
-			b.PutInt64(int64(c.rows))
-		})
+	w.ChainBuffer(c.encodeKeys)
+	s := c.block.sorting
+	from := len(s.buffer)
+	s.buffer = c.values(s.buffer)
+	w.ChainWrite(s.buffer[from:])
+	if len(s.buffer) >= bufferedBytes {
+		if _, err := w.Flush(); err != nil {
+			c.block.err = err
+		}
+		s.buffer = s.buffer[:0]
 	}
-	w.ChainWrite(c.nulls)
-	w.ChainWrite(c.data)
 }
 
 func (c *wireColumn) encodeKeys(b *proto.Buffer) {
+	if c.dictionary == nil {
+		return
+	}
 	b.PutInt64(bringsKeys | twoByteNumbers)
 	b.PutInt64(int64(c.dictionary.Len()))
 	if len(c.dictionary.Keys) == 0 {
 		c.dictionary.Reset() // it holds the empty string
 	}
 	b.Buf = append(b.Buf, c.dictionary.Keys...)
+	b.PutInt64(int64(c.block.Rows()))
 }
