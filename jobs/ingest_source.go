@@ -16,7 +16,7 @@ import (
 // A group of records is what is stored at once. Its bounds follow from the content
 // alone, so that a repetition cuts the same groups.
 const (
-	groupRecords = 16 << 10 // at most sinks.MaxRows
+	groupRecords = 32 << 10 // at most sinks.MaxRows
 	groupBytes   = 48 << 20
 )
 
