@@ -124,7 +124,6 @@ func (g *generalisation) transform(published config.PublishedColumn, level int, 
 func nullableTransform(published config.PublishedColumn, level int, from *config.Column) string {
 	t, result := published.Levels[level], published.ResultType(from.Type)
 	c := quote(from.Name)
-	path := fmt.Sprintf("cutQueryStringAndFragment(if(position(%[1]s, '://') > 0, path(%[1]s), %[1]s))", c)
 	switch t.Name {
 	case config.Any:
 		return anything
@@ -141,11 +140,11 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 	case config.URLBare:
 		return withoutQuery(c)
 	case config.URLPath:
-		return path
+		return pathOf(c)
 	case config.URLRoute:
-		return route(path)
+		return route(c)
 	case config.URLSection:
-		return fmt.Sprintf("concat('/', extract(toLowCardinality(%s), '^[^/]*/([^/]*)'))", path)
+		return fmt.Sprintf("concat('/', extract(%s, '^[^/]*/([^/]*)'))", pathOf(c))
 	case config.URLHost:
 		return fmt.Sprintf("if(isIPv4String(%[1]s) OR isIPv6String(%[1]s), '(address)', %[1]s)", fmt.Sprintf("domain(toLowCardinality(%s))", c))
 	case config.Major:

@@ -38,24 +38,36 @@ func (g *generalisation) common(published config.PublishedColumn, level int, fro
 	return fmt.Sprintf("if((toString(lapse_rows._partition_id), %[1]s) IN (\n%[2]s\n), %[1]s, %[3]s)", value, common, other)
 }
 
+// beforeQuery compiles the different beginnings of URLs, up to what may follow their path:
+// what is done with them is done once for each, not for each row.
+func beforeQuery(c string) string {
+	return fmt.Sprintf("toLowCardinality(cutQueryStringAndFragment(%s))", c)
+}
+
 // withoutQuery compiles a URL without what may follow its path, and without a user name
-// and password in it.
+// and password in it. It becomes valid UTF-8, or the expression would not find past a byte
+// of a password that is not.
 func withoutQuery(c string) string {
-	return fmt.Sprintf(`replaceRegexpOne(cutQueryStringAndFragment(%s), '^([^/]*//)[^/]*@', '\\1')`, c)
+	return fmt.Sprintf(`replaceRegexpOne(toValidUTF8(%s), '^([^/]*//)[^/]*@', '\\1')`, beforeQuery(c))
+}
+
+// pathOf compiles the path of a URL, or of what is a path already, byte by byte. ClickHouse's
+// own path() would begin with the first "/" behind the host, be it in the query.
+func pathOf(c string) string {
+	return fmt.Sprintf(`replaceRegexpOne(%s, '^[^/]*://\\C*?(/|$)', '\\1')`, beforeQuery(c))
 }
 
 // route compiles a path with ":id" for each segment that stands for one thing among many: a
-// number, a long token with digits, anything with an "@", anything long. Each different path
-// is looked at once, not in every row. Each segment gets an end of its own meanwhile, and
-// the expression can match in one way alone: with captures, or choices of where a token's
-// digit is, it takes up to 28 times as long.
-func route(path string) string {
+// number, a long token with digits, anything with an "@", anything long. Each segment gets
+// an end of its own meanwhile, and the expression can match in one way alone: with
+// captures, or choices of where a token's digit is, it takes up to 28 times as long.
+func route(c string) string {
 	const end = "\x01"
 	const variable = "/(?:[0-9]+|[A-Za-z_-]*[0-9][0-9A-Za-z_-]{15,}|[^/" + end + "]*@[^/" + end + "]*|[^/" + end + "]{40,})" + end
 	replaceAll := func(text, what, by string) string {
 		return fmt.Sprintf("replaceAll(%s, %s, %s)", text, literal(what), literal(by))
 	}
-	text := replaceAll(fmt.Sprintf("toValidUTF8(toLowCardinality(%s))", path), end, "")
+	text := replaceAll(fmt.Sprintf("replaceRegexpOne(toValidUTF8(%s), '^[^/]*://[^/]*', '')", beforeQuery(c)), end, "")
 	text = fmt.Sprintf("concat('/', %s, %s)", replaceAll(text, "/", end+"/"), literal(end))
 	text = fmt.Sprintf("replaceRegexpAll(%s, %s, %s)", text, literal(variable), literal("/:id"+end))
 	return fmt.Sprintf("substring(%s, 2)", replaceAll(text, end, ""))
