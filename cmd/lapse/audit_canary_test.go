@@ -102,6 +102,7 @@ func plantCanaries(t *testing.T, w *world) (input string) {
 // they are and in disguise, in every byte of the audit log, of its copy in
 // ClickHouse and of its export (I9).
 func TestNoCanaryReachesTheAuditLog(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	input := plantCanaries(t, w)
 	w.must(jobCommand("ingest")...)

@@ -11,6 +11,7 @@ import (
 // beginning, in its middle and at its end: verification fails with its own exit
 // code and names the file.
 func TestVerifyFindsFlippedBits(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(jobCommand("ingest")...)
 	w.must(jobCommand("purge")...)

@@ -16,6 +16,7 @@ import (
 // to read: what the program prints and logs, the engine's log, the audit log, and
 // the anonymised database (I4, I9).
 func TestNoIdentifierLeaves(t *testing.T) {
+	t.Parallel()
 	c := smallTraffic()
 	c.AccessLines = 17_000 // enough for texts to be published
 	w := makeWorld(t, c)

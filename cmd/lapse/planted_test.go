@@ -31,6 +31,7 @@ const (
 // is printed (I4, I5, I9). Half of them come by a file, half by the spool.
 // A long run (LAPSE_SOAK) plants 10,000 among 2 million events.
 func TestNothingPlantedIsLeft(t *testing.T) {
+	t.Parallel()
 	events, people := 20_000, 500
 	if os.Getenv("LAPSE_SOAK") != "" {
 		events, people = 2_000_000, 10_000

@@ -7,6 +7,7 @@ import "testing"
 // TestKilledWhileSeparating kills the jobs where they move rows under a legal hold out of
 // the way of those that are due.
 func TestKilledWhileSeparating(t *testing.T) {
+	t.Parallel()
 	before := newBusyDays(t)
 	before.must(jobCommand("ingest")...)
 	held := before.somePeople()[:3]

@@ -43,6 +43,7 @@ func newMendedDays(t *testing.T) *world {
 // TestKilledInTheQuarantine kills the replay of quarantined records, and then their
 // dropping.
 func TestKilledInTheQuarantine(t *testing.T) {
+	t.Parallel()
 	before := newMendedDays(t)
 	for _, job := range []struct{ name, failpoints string }{
 		{"replay", "announced planned intent begun stored chunk removed accounted executed outcome ended"},

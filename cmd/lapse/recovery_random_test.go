@@ -12,6 +12,7 @@ import (
 // happened (I7). A long run (LAPSE_SOAK) kills each fifty times, and the anonymisation of
 // a month two hundred times.
 func TestKilledAtRandomMoments(t *testing.T) {
+	t.Parallel()
 	kills := map[string]int{"ingest": 2, "anonymise": 2, "purge": 2}
 	if os.Getenv("LAPSE_SOAK") != "" {
 		kills = map[string]int{"ingest": 50, "anonymise": 200, "purge": 50}

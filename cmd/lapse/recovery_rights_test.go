@@ -65,6 +65,7 @@ func (w *world) effect() string {
 // TestKilledWhileAnswering kills the answer to each right at its boundaries: the next
 // run for data subjects ends it, in the state of an answer that was not disturbed.
 func TestKilledWhileAnswering(t *testing.T) {
+	t.Parallel()
 	before := newInstallation(t)
 	records := filepath.Join(before.dir, "january.ndjson")
 	if err := os.WriteFile(records, []byte(annsRecords), 0o600); err != nil {

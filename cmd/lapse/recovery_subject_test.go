@@ -92,6 +92,7 @@ func (w *world) somePeople() (people []string) {
 // TestKilledWhileErasing kills an erasure at each of its boundaries and runs it again:
 // the state is the same as if nothing had happened (I7).
 func TestKilledWhileErasing(t *testing.T) {
+	t.Parallel()
 	before, _ := newErasure(t)
 	killedEverywhere(t, before, "subject", subjectFailpoints, (*world).state)
 }
@@ -99,6 +100,7 @@ func TestKilledWhileErasing(t *testing.T) {
 // TestKilledWhileDestroyingALedgerKey kills the destruction of the erasure ledger's key,
 // years after the last erasure that it stands for.
 func TestKilledWhileDestroyingALedgerKey(t *testing.T) {
+	t.Parallel()
 	before, _ := newErasure(t)
 	before.replace("policy.yaml", "requests: {clause: C15,", "requests: {clause: C15, erasures: P6Y,")
 	before.must(jobCommand("subject")...)
@@ -121,6 +123,7 @@ func TestKilledWhileDestroyingALedgerKey(t *testing.T) {
 
 // TestThreeErasuresAtOnce runs three processes on the same requests.
 func TestThreeErasuresAtOnce(t *testing.T) {
+	t.Parallel()
 	alone, _ := newErasure(t)
 	together := alone.copy(t)
 	alone.must(jobCommand("subject")...)
@@ -141,6 +144,7 @@ func TestThreeErasuresAtOnce(t *testing.T) {
 // TestRestoredBackupBringsNobodyBack restores yesterday's ClickHouse, its ledger of that
 // day included, reads the old files again, and sweeps.
 func TestRestoredBackupBringsNobodyBack(t *testing.T) {
+	t.Parallel()
 	w, people := newErasure(t)
 	backup := filepath.Join(t.TempDir(), "clickhouse")
 	copyTree(t, filepath.Join(w.dir, "data", "clickhouse"), backup)

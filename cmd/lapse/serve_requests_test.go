@@ -39,6 +39,7 @@ func sendRequest(t *testing.T, method, address, key, idempotency, body string) (
 // run for data subjects carries out what was accepted, and neither answers nor the log
 // name anybody.
 func TestRequestsOverHTTP(t *testing.T) {
+	t.Parallel()
 	w := newInstallation(t)
 	records := filepath.Join(w.dir, "january.ndjson")
 	if err := os.WriteFile(records, []byte(`{"type":"identify","messageId":"1","userId":"ann","timestamp":"2026-01-10T10:00:00Z","traits":{"email":"ann@exmple.org"}}

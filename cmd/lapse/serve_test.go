@@ -59,6 +59,7 @@ func (w *world) ingested() map[string]uint64 {
 // TestCollectedEventsAreIngestedOnceTheirSegmentIsClosed sends events, looks that
 // ingest does not see the segment they are being written to, and ends the server.
 func TestCollectedEventsAreIngestedOnceTheirSegmentIsClosed(t *testing.T) {
+	t.Parallel()
 	w := newInstallation(t)
 	s := serveIn(t, w.dir)
 	if status, err := send(s.Address, []string{"secret-1", "secret-2", "secret-1"}); status != 200 || err != nil {
@@ -86,6 +87,7 @@ func TestCollectedEventsAreIngestedOnceTheirSegmentIsClosed(t *testing.T) {
 // several senders are at work, more than once: what was answered with 200 is
 // stored, exactly once.
 func TestServerKilledWhileCollectingLosesNothingAcknowledged(t *testing.T) {
+	t.Parallel()
 	const senders, rounds = 4, 4
 	w := newInstallation(t)
 	var mu sync.Mutex
@@ -155,6 +157,7 @@ func TestServerKilledWhileCollectingLosesNothingAcknowledged(t *testing.T) {
 // TestClockOfTheSenderIsCorrected sends an event from a device whose clock is two
 // hours fast.
 func TestClockOfTheSenderIsCorrected(t *testing.T) {
+	t.Parallel()
 	w := newInstallation(t)
 	s := serveIn(t, w.dir)
 	now := time.Now().UTC()
@@ -190,6 +193,7 @@ func TestClockOfTheSenderIsCorrected(t *testing.T) {
 }
 
 func TestOnlyOneServerCollectsIntoASpool(t *testing.T) {
+	t.Parallel()
 	w := newInstallation(t)
 	first := serveIn(t, w.dir)
 	second := w.command("serve", "--listen", "127.0.0.1:0")
@@ -274,6 +278,7 @@ func gzipped(t *testing.T, text string) []byte {
 // training items if it stood in a file: whoever has a write key may report events,
 // and nothing else.
 func TestSenderCannotSpeakForTheTrainingRegister(t *testing.T) {
+	t.Parallel()
 	w := newInstallation(t)
 	s := serveIn(t, w.dir)
 	body := `{"batch":[{"type":"training_purpose_completed","messageId":"n1","purpose":"train_models","at":"2024-01-10T10:00:00Z"},` +

@@ -35,6 +35,7 @@ func sendNotes(t *testing.T, address, key, body string) (int, string) {
 // to it over HTTP: kill -9 takes nothing back that was answered, what is sent again
 // changes nothing, and the collector's key opens nothing here.
 func TestNotesOverHTTPEnterTheTrainingRegister(t *testing.T) {
+	t.Parallel()
 	w := newInstallation(t)
 	s := serveIn(t, w.dir, "LAPSE_TRAINING_WRITE_KEYS="+trainingKey)
 	item := `{"type":"training_item","at":"2024-03-01T12:00:00Z","bucket":"training","key":"o1/img-1.jpg","bytes":7,"purposes":["detection"],"subjects":["u-1"],"consent":true}` + "\n"

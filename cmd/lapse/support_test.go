@@ -162,13 +162,26 @@ func jobCommand(job string) []string {
 // killedAt runs a job that the failpoint kills.
 func (w *world) killedAt(failpoint, job string) {
 	w.t.Helper()
+	if !w.diesAt(failpoint, job) {
+		w.t.Fatalf("lapse run %s was not killed at %s", job, failpoint)
+	}
+}
+
+// diesAt runs a job and reports whether the failpoint kills it. Otherwise the job has to
+// succeed.
+func (w *world) diesAt(failpoint, job string) bool {
+	w.t.Helper()
 	c := w.command(jobCommand(job)...)
 	c.Env = append(os.Environ(), "LAPSE_FAILPOINT="+failpoint)
 	out, err := c.CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+	if errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL {
+		return true
+	}
+	if err != nil {
 		w.t.Fatalf("lapse run %s was not killed at %s: %v\n%s", job, failpoint, err, out)
 	}
+	return false
 }
 
 // state describes everything that the jobs have brought about: every table, every
