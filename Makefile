@@ -45,6 +45,11 @@ soak: engine ## Run the long fault tests
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run Optimum ./jobs/kanon
 	LAPSE_SOAK=1 go test -count=1 -timeout 120m -tags failpoints ./cmd/lapse # ten minutes of a schedule of seconds, too
 
+.PHONY: soak-slice
+soak-slice: engine ## Run a short slice of the long fault tests
+	LAPSE_SOAK=1 go test -count=1 -timeout 20m ./sinks/spool
+	LAPSE_SOAK=1 go test -count=1 -timeout 20m -run DirtyInput ./jobs
+
 .PHONY: bench
 bench: engine ## Measure, in ratios against something run beside it
 	go test -run '^$$' -bench . -benchtime 1x ./...
