@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
@@ -94,17 +95,23 @@ type deriving struct {
 	belongings
 	bucket sinks.Bucket
 	items  map[sinks.ID]sinks.TrainingItem
-	gone   map[sinks.ID]uint64 // how many objects of each have been deleted
-	failed map[sinks.ID]error  // why some are still there
+	// superseding are the latest registrations of items that they have superseded.
+	superseding map[sinks.ID]sinks.ID
+	spared      map[string]bool     // keys of which all has gone that is meant
+	gone        map[sinks.ID]uint64 // how many objects of each have been deleted
+	failed      map[sinks.ID]error  // why some are still there
 }
 
 func newDeriving(j *Purge, name string, items []sinks.TrainingItem) *deriving {
 	d := &deriving{
 		belongings: belongings{j.Inventory, j.Policy.Training.Derivatives, name}, bucket: j.Buckets[name],
-		items: map[sinks.ID]sinks.TrainingItem{}, gone: map[sinks.ID]uint64{}, failed: map[sinks.ID]error{},
+		items: map[sinks.ID]sinks.TrainingItem{}, superseding: map[sinks.ID]sinks.ID{}, spared: map[string]bool{}, gone: map[sinks.ID]uint64{}, failed: map[sinks.ID]error{},
 	}
 	for _, item := range items {
 		d.items[item.Item] = item
+		if item.Superseded != nil {
+			d.superseding[item.Superseded.By] = item.Item
+		}
 	}
 	return d
 }
@@ -113,7 +120,11 @@ func newDeriving(j *Purge, name string, items []sinks.TrainingItem) *deriving {
 // of it, or of the others' alone.
 func (d *deriving) clear(ctx context.Context) {
 	for len(d.rules) > 0 && len(d.failed) < len(d.items) {
-		found, err := d.look(ctx)
+		since, err := d.replaced(ctx)
+		var found map[sinks.ID][]string
+		if err == nil {
+			found, err = d.look(ctx, since)
+		}
 		if err != nil {
 			for id := range d.items {
 				d.failed[id] = err
@@ -125,7 +136,14 @@ func (d *deriving) clear(ctx context.Context) {
 		}
 		objects := make([]sinks.TrainingItem, 0, len(found))
 		for id, keys := range found {
-			objects = append(objects, sinks.TrainingItem{Item: id, Key: keys[0], Derivatives: keys[1:]})
+			made := sinks.TrainingItem{Item: id, Key: keys[0], Derivatives: keys[1:]}
+			if at, bounded := since[id]; bounded {
+				made.Superseded = &sinks.Superseded{Shared: keys[1:], Withdrawn: at.Add(storedWithin)}
+				for _, key := range keys {
+					d.spared[key] = true
+				}
+			}
+			objects = append(objects, made)
 		}
 		failed := empty(ctx, d.bucket, objects)
 		for id, keys := range found {
@@ -139,9 +157,40 @@ func (d *deriving) clear(ctx context.Context) {
 	}
 }
 
+// replaced returns, of the items that a later registration has superseded, since when
+// what is made by a rule is made from that one's object: since it was stored, or, if it is
+// not there, since consent was withdrawn. Where the object is still the earlier one, there
+// is no such time.
+func (d *deriving) replaced(ctx context.Context) (map[sinks.ID]time.Time, error) {
+	since := map[sinks.ID]time.Time{}
+	byKey := map[string]sinks.ID{}
+	for _, id := range d.superseding {
+		since[id] = d.items[id].Superseded.Withdrawn
+		byKey[d.items[id].Key] = id
+	}
+	if len(since) == 0 {
+		return since, nil
+	}
+	met := map[string]bool{}
+	err := d.bucket.Versions(ctx, slices.Sorted(maps.Keys(byKey)), func(v sinks.Version) error {
+		if v.Kind != sinks.ObjectVersion || met[v.Key] {
+			return nil
+		}
+		met[v.Key] = true
+		if id := byKey[v.Key]; v.Modified.Before(d.items[id].Superseded.Withdrawn.Add(-storedWithin)) {
+			delete(since, id)
+		} else {
+			since[id] = v.Modified
+		}
+		return nil
+	})
+	return since, err
+}
+
 // look returns the keys of what was made from the items, as many as are held in memory at
-// once. Items of which some cannot be deleted are left out.
-func (d *deriving) look(ctx context.Context) (map[sinks.ID][]string, error) {
+// once; of superseded ones, of that which has been replaced, or was stored before a time.
+// Items of which some cannot be deleted are left out.
+func (d *deriving) look(ctx context.Context, since map[sinks.ID]time.Time) (map[sinks.ID][]string, error) {
 	var prefixes []string
 	own := map[string]bool{} // what is registered goes by itself
 	for id, item := range d.items {
@@ -154,16 +203,22 @@ func (d *deriving) look(ctx context.Context) (map[sinks.ID][]string, error) {
 		}
 	}
 	found, taken := map[sinks.ID][]string{}, map[string]bool{}
-	met := map[string]bool{}
+	met := map[string]sinks.Version{} // the newest of a key, its time zero if it has replaced another
 	sort := func() error {
 		owned, err := d.of(ctx, slices.Sorted(maps.Keys(met)))
-		clear(met)
 		for key, o := range owned {
-			if _, ours := d.items[o.Item]; ours && d.failed[o.Item] == nil {
-				found[o.Item] = append(found[o.Item], key)
+			id := o.Item
+			if _, ours := d.items[id]; !ours {
+				id = d.superseding[id]
+			}
+			_, ours := d.items[id]
+			at, bounded := since[id]
+			if ours && d.failed[id] == nil && !(bounded && (d.spared[key] || !met[key].Modified.Before(at))) {
+				found[id] = append(found[id], key)
 				taken[key] = true
 			}
 		}
+		clear(met)
 		if err == nil && len(taken) >= derivedTogether {
 			return errEnough
 		}
@@ -173,7 +228,13 @@ func (d *deriving) look(ctx context.Context) (map[sinks.ID][]string, error) {
 		if own[v.Key] || taken[v.Key] {
 			return nil
 		}
-		if met[v.Key] = true; len(met) < sinks.DeleteTogether {
+		if newest, ok := met[v.Key]; !ok {
+			met[v.Key] = v
+		} else if v.Kind == sinks.ObjectVersion && newest.Kind == sinks.ObjectVersion && v.ID != newest.ID {
+			newest.Modified = time.Time{}
+			met[v.Key] = newest
+		}
+		if len(met) < sinks.DeleteTogether {
 			return nil
 		}
 		return sort()

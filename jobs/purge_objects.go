@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -32,6 +33,9 @@ type emptying struct {
 	bucket sinks.Bucket
 	keys   []string
 	later  map[string]bool // keys of items: deleted after what was made from them
+	// newer are keys whose newest object is of a later registration, unless it was stored
+	// before the time.
+	newer map[string]time.Time
 	// reasons are why versions could not be deleted the last time, by key; of several
 	// the one that keeps the key longest.
 	reasons map[string]error
@@ -41,10 +45,18 @@ type emptying struct {
 // still there, by item. Items that are not in the result are gone, with all that was
 // made from them.
 func empty(ctx context.Context, bucket sinks.Bucket, items []sinks.TrainingItem) map[sinks.ID]error {
-	e := &emptying{bucket: bucket, later: map[string]bool{}, reasons: map[string]error{}}
+	e := &emptying{bucket: bucket, later: map[string]bool{}, newer: map[string]time.Time{}, reasons: map[string]error{}}
 	for _, item := range items {
 		e.keys = append(append(e.keys, item.Derivatives...), item.Key)
 		e.later[item.Key] = true
+		e.spare(item)
+	}
+	for _, item := range items { // the whole object goes with its latest registration
+		if item.Superseded == nil {
+			for _, key := range append([]string{item.Key}, item.Derivatives...) {
+				delete(e.newer, key)
+			}
+		}
 	}
 	left, err := e.run(ctx)
 	if err != nil && len(items) > 1 && !errors.Is(err, sinks.ErrUnavailable) && !errors.Is(err, sinks.ErrRefused) && ctx.Err() == nil {
@@ -130,9 +142,58 @@ func (e *emptying) look(ctx context.Context) (found []sinks.Version, whole bool,
 		return nil
 	})
 	if errors.Is(err, errEnough) {
-		return found, false, nil
+		return e.withoutNewer(found), false, nil
 	}
-	return found, true, err
+	return e.withoutNewer(found), true, err
+}
+
+// spare notes what of an item's keys is a later registration's.
+func (e *emptying) spare(item sinks.TrainingItem) {
+	if item.Superseded == nil {
+		return
+	}
+	for _, key := range append([]string{item.Key}, item.Superseded.Shared...) {
+		from := item.Superseded.Withdrawn.Add(-storedWithin)
+		if known, ok := e.newer[key]; !ok || from.After(known) {
+			e.newer[key] = from
+		}
+	}
+}
+
+// storedWithin is how exactly stores say when an object was stored.
+const storedWithin = time.Second
+
+// withoutNewer takes out of what was found, the newest of a key first, what is of a later
+// registration: the newest object of the key, what hides it, and uploads begun since it
+// was stored. If that object was there when the consent to the earlier one was withdrawn,
+// it is the earlier one, and nothing has been uploaded since. When the others were stored
+// tells nothing: some stores say when they were replaced.
+func (e *emptying) withoutNewer(found []sinks.Version) []sinks.Version {
+	if len(e.newer) == 0 {
+		return found
+	}
+	newest := map[string]time.Time{} // when it was stored
+	for _, v := range found {
+		if _, met := newest[v.Key]; !met && v.Kind == sinks.ObjectVersion {
+			newest[v.Key] = v.Modified
+		}
+	}
+	passed := map[string]bool{}
+	return slices.DeleteFunc(found, func(v sinks.Version) bool {
+		from, shared := e.newer[v.Key]
+		stored, there := newest[v.Key]
+		if !shared || !there || stored.Before(from) {
+			return false
+		}
+		if v.Kind == sinks.UnfinishedUpload {
+			return !v.Modified.Before(stored)
+		}
+		if passed[v.Key] {
+			return false
+		}
+		passed[v.Key] = v.Kind == sinks.ObjectVersion
+		return true
+	})
 }
 
 // delete deletes what was found, and reports whether it may have had an effect. What

@@ -24,7 +24,7 @@ func dueItems(ctx context.Context, register sinks.TrainingRegister, p *config.Po
 			items, err := register.DueItems(ctx, now, TrainingCutoffs(p, now), page)
 			if more = err == nil && len(items) == page.Limit; more {
 				last := items[len(items)-1]
-				page.AfterBucket, page.AfterKey = last.Bucket, last.Key
+				page.AfterBucket, page.AfterKey, page.AfterItem = last.Bucket, last.Key, last.Item
 			}
 			if (err != nil || len(items) > 0) && !yield(items, err) {
 				return

@@ -17,6 +17,19 @@ type TrainingItem struct {
 	Rule        Rule      // why it is due
 	Since       time.Time // when the event happened from which the rule's window runs
 	MarkedAt    time.Time // as of when it was hidden; zero if it is not marked
+	// Superseded says that a later registration of the same object has taken its place, and
+	// what of it that leaves; only from Items. It is nil for the latest one.
+	Superseded *Superseded
+}
+
+// Superseded says what is not to go with a training item: a later registration speaks of
+// the newest object under its key, and under the keys of what was made from both.
+type Superseded struct {
+	By     ID       // the latest registration
+	Shared []string // those of the derivatives that later registrations or additions name, too
+	// Withdrawn is when consent was withdrawn first; zero if it was not. What was there
+	// before that is the earlier item's, even if it is the newest.
+	Withdrawn time.Time
 }
 
 // TrainingCutoffs are, for each rule, the instant at or before which its event
@@ -34,9 +47,10 @@ var TrainingRules = []Rule{RuleErasure, RuleConsentWithdrawn, RuleChildUnconfirm
 func (r Rule) Restorable() bool { return r == RulePurposeCompleted || r == RuleUploaded }
 
 // ItemPage says which training items of many are meant: those after a place in the
-// order of buckets and keys, and how many at most. The zero value means all.
+// order of buckets, keys and ids, and how many at most. The zero value means all.
 type ItemPage struct {
 	AfterBucket, AfterKey string
+	AfterItem             ID
 	Limit                 int // 0: no limit
 }
 
@@ -44,7 +58,9 @@ type ItemPage struct {
 // ingest. All methods may be repeated.
 type TrainingRegister interface {
 	// DueItems returns a page of the items that are due at now, each by one rule, in the
-	// order of their buckets and keys.
+	// order of their buckets and keys. An object that was registered more than once is
+	// there as its latest registration says, and besides as an earlier one, if the consent
+	// to that alone is gone.
 	DueItems(ctx context.Context, now time.Time, cutoffs TrainingCutoffs, page ItemPage) ([]TrainingItem, error)
 	// MarkDueItems hides those of them that are due by a rule, or by any if it is empty,
 	// and not hidden yet, and counts those.

@@ -105,9 +105,7 @@ func (s *Store) HeldItems(ctx context.Context, asOf time.Time, items []sinks.ID)
 			return nil, err
 		}
 	}
-	// What is registered later than asOf is held as well.
 	p := holdParameters(sinks.TrainingDataset, asOf)
-	p["now"] = milliseconds(lastHeld)
 	err = s.query(clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted)), "held_items", s.db, p, func(r driver.Rows) error {
 		var text string
 		if err := r.Scan(&text); err != nil {

@@ -79,7 +79,7 @@ func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.Train
 	if limit == 0 {
 		limit = math.MaxInt
 	}
-	where := parameters{"now": milliseconds(now), "bucket": page.AfterBucket, "key": page.AfterKey, "limit": strconv.Itoa(limit)}
+	where := parameters{"now": milliseconds(now), "bucket": page.AfterBucket, "key": page.AfterKey, "item": page.AfterItem.String(), "limit": strconv.Itoa(limit)}
 	err = s.query(ctx, "due_items", s.judging(cutoffs), where, func(r driver.Rows) error {
 		var id string
 		var rule uint8
@@ -115,14 +115,37 @@ func (s *Store) RestoreItems(ctx context.Context, now time.Time, ids []sinks.ID)
 // Items implements sinks.TrainingRegister.
 func (s *Store) Items(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.TrainingItem, error) {
 	items := map[sinks.ID]sinks.TrainingItem{}
-	err := s.queryItems(ctx, "items_by_id", ids, func(r driver.Rows) error {
+	var superseded []sinks.ID
+	err := s.queryItems(ctx, "items_by_id", ids, nil, func(r driver.Rows) error {
 		var id string
 		var item sinks.TrainingItem
-		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &item.Models); err != nil {
+		var by string
+		var shared []string
+		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &item.Models, &by, &shared); err != nil {
 			return err
 		}
 		err := item.Item.UnmarshalText([]byte(id))
+		if by != "" {
+			item.Superseded = &sinks.Superseded{Shared: shared}
+			err = errors.Join(err, item.Superseded.By.UnmarshalText([]byte(by)))
+			superseded = append(superseded, item.Item)
+		}
 		items[item.Item] = item
+		return err
+	})
+	if err != nil || len(superseded) == 0 {
+		return items, err
+	}
+	at := parameters{"now": milliseconds(lastHeld)} // what is decided later counts as well
+	err = s.queryItems(ctx, "withdrawals_of", superseded, at, func(r driver.Rows) error {
+		var text string
+		var withdrawn time.Time
+		if err := r.Scan(&text, &withdrawn); err != nil {
+			return err
+		}
+		var id sinks.ID
+		err := id.UnmarshalText([]byte(text))
+		items[id].Superseded.Withdrawn = withdrawn
 		return err
 	})
 	return items, err
@@ -131,7 +154,7 @@ func (s *Store) Items(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.T
 // Tombstones implements sinks.TrainingRegister.
 func (s *Store) Tombstones(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.Tombstone, error) {
 	stones := map[sinks.ID]sinks.Tombstone{}
-	err := s.queryItems(ctx, "tombstones_by_id", ids, func(r driver.Rows) error {
+	err := s.queryItems(ctx, "tombstones_by_id", ids, nil, func(r driver.Rows) error {
 		var id, object, rule string
 		var stone sinks.Tombstone
 		if err := r.Scan(&id, &object, &rule, &stone.Bytes, &stone.Objects, &stone.UploadedAt, &stone.PurgedAt, &stone.Models); err != nil {
@@ -161,7 +184,7 @@ func readDigest(d *sinks.Digest, text string) error {
 }
 
 // queryItems runs a statement that looks the ids up in an external table.
-func (s *Store) queryItems(ctx context.Context, name string, ids []sinks.ID, scan func(driver.Rows) error) error {
+func (s *Store) queryItems(ctx context.Context, name string, ids []sinks.ID, p parameters, scan func(driver.Rows) error) error {
 	wanted, err := ext.NewTable("wanted", ext.Column("item", "String"))
 	if err != nil {
 		return err
@@ -171,7 +194,7 @@ func (s *Store) queryItems(ctx context.Context, name string, ids []sinks.ID, sca
 			return err
 		}
 	}
-	return s.query(clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted)), name, s.db, nil, scan)
+	return s.query(clickhouse.Context(ctx, clickhouse.WithExternalTable(wanted)), name, s.db, p, scan)
 }
 
 // PutTombstones implements sinks.TrainingRegister.

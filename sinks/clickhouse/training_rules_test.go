@@ -72,6 +72,17 @@ func TestEachRuleTakesWhatItSaysAndNothingElse(t *testing.T) {
 		"a wish before a window": {[]string{
 			item("a", ""), note(5, "purpose_completed", `"purpose":"p"`), note(6, "consent", `"decision":"withdrawn","key":"a"`),
 		}, map[string]string{"a": "consent_withdrawn 6"}},
+		"registered anew since": {[]string{
+			item("a", `,"subjects":["u"]`), note(5, "consent", `"decision":"withdrawn","subject":"u"`),
+			strings.Replace(item("a", `,"subjects":["v"]`), at(0), at(6), 1),
+		}, map[string]string{"a": "consent_withdrawn 5"}},
+		"registered anew, and granted again": {[]string{
+			item("a", `,"subjects":["u"]`), note(5, "consent", `"decision":"withdrawn","subject":"u"`),
+			strings.Replace(item("a", `,"subjects":["v"]`), at(0), at(6), 1), note(7, "consent", `"decision":"granted","key":"a"`),
+		}, nil},
+		"registered anew for another purpose": {[]string{
+			item("a", ""), strings.Replace(item("a", `,"purposes":["q"]`), at(0), at(6), 1), note(7, "purpose_completed", `"purpose":"p"`),
+		}, nil},
 		"the longest age": {[]string{item("a", ""), strings.ReplaceAll(item("old", ""), at(0), at(-2000))}, map[string]string{"old": "uploaded -2000"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -163,7 +163,7 @@ func duePages(t *testing.T, s *clickhouse.Store, now time.Time, together int) (a
 			return all
 		}
 		last := items[together-1]
-		page.AfterBucket, page.AfterKey = last.Bucket, last.Key
+		page.AfterBucket, page.AfterKey, page.AfterItem = last.Bucket, last.Key, last.Item
 	}
 }
 

@@ -7,7 +7,11 @@
        until the last of them is complete, for itself or as a whole; one that serves none
        is not needed from the start. A mark holds as long as the item has been due ever
        since, and until it is restored; what has happened before that counts no more where
-       the rule can be restored. */ -}}
+       the rule can be restored.
+
+       A registration that a later one of its object has superseded is among them where the
+       consent that it rests on is gone, and the later one's is not: what was uploaded then is
+       due, and what was uploaded since is not. */ -}}
 WITH
     toDateTime64(0, 3, 'UTC') AS never,
     (
@@ -34,10 +38,11 @@ SELECT
     greatest(uploaded_at, restored_at) AS kept_since,
     erased_at > never AND erased_at <= {{.Before "erasure"}} AS by_erasure,
     last.2 AND last.1 <= {{.Before "consent_withdrawn"}} AS by_withdrawal,
-    {{with .Children}}isNotNull(age) AND age < {{.Under}} AND NOT (consented AND consent_by = 'guardian' OR by_guardian OR age > {{.OwnConsentOver}} AND (consented AND consent_by = 'self' OR by_self)){{else}}0{{end}} AND uploaded_at <= {{.Before "child_unconfirmed"}} AS by_child,
-    NOT (consented OR granted) AND uploaded_at <= {{.Before "consent_absent"}} AS by_absence,
-    completed_at < latest_time AND completed_at <= {{.Before "purpose_completed"}} AND completed_at > restored_at AS by_completion,
-    kept_since <= {{.Before "uploaded"}} AS by_age,
+    superseded_by = '' AS current,
+    {{with .Children}}current AND isNotNull(age) AND age < {{.Under}} AND NOT (consented AND consent_by = 'guardian' OR by_guardian OR age > {{.OwnConsentOver}} AND (consented AND consent_by = 'self' OR by_self)){{else}}0{{end}} AND uploaded_at <= {{.Before "child_unconfirmed"}} AS by_child,
+    current AND NOT (consented OR granted) AND uploaded_at <= {{.Before "consent_absent"}} AS by_absence,
+    current AND completed_at < latest_time AND completed_at <= {{.Before "purpose_completed"}} AND completed_at > restored_at AS by_completion,
+    current AND kept_since <= {{.Before "uploaded"}} AS by_age,
     multiIf(by_erasure, 1, by_withdrawal, 2, by_child, 3, by_absence, 4, by_completion, 5, by_age, 6, 0) AS rule,
     multiIf(by_erasure, erased_at, by_withdrawal, last.1, by_child OR by_absence, uploaded_at, by_completion, completed_at, kept_since) AS since,
     least(
@@ -49,17 +54,7 @@ FROM (
 {{template "training_items.sql" .}}
 ) AS items
 LEFT JOIN (
-    SELECT
-        id,
-        max((at, decision IN ('withdrawn', 'erased'))) AS last,
-        maxIf(at, decision = 'erased') AS erased_at,
-        max(decision = 'granted') AS granted,
-        max(decision = 'granted' AND consent_by = 'guardian') AS by_guardian,
-        max(decision = 'granted' AND consent_by = 'self') AS by_self
-    FROM (
-{{template "training_decisions.sql" .}}
-    )
-    GROUP BY id
+{{template "decided_items.sql" .}}
 ) AS decided USING (id)
 LEFT JOIN (
     SELECT i.item AS id, (groupArray(toString(c.purpose)), groupArray(c.at)) AS own
@@ -79,3 +74,10 @@ LEFT JOIN (
     GROUP BY id
 ) AS marked USING (id)
 WHERE id NOT IN (SELECT item FROM {{name .Control "tombstones"}})
+  AND (current OR (by_erasure OR by_withdrawal) AND superseded_by NOT IN (
+    SELECT id
+    FROM (
+{{template "decided_items.sql" .}}
+    )
+    WHERE erased_at > toDateTime64(0, 3, 'UTC') AND erased_at <= {{.Before "erasure"}} OR last.2 AND last.1 <= {{.Before "consent_withdrawn"}}
+  ))

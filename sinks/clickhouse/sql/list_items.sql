@@ -11,4 +11,4 @@ WHERE {item:String} IN ('', id)
   AND {organisation:String} IN ('', uploader)
   AND ({purpose:String} = '' OR has(serves, {purpose:String}))
   AND {state:String} IN ('', state)
-ORDER BY bucket, object_key
+ORDER BY bucket, object_key, current, id
