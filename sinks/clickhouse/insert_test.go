@@ -3,10 +3,13 @@ package clickhouse_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
+	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -102,6 +105,63 @@ func TestBlockIsStoredAlikeHoweverItsTextsAreSent(t *testing.T) {
 	if got, want := fmt.Sprint(user...), fmt.Sprint(uint64(40_000), uint64(0)); got != want {
 		t.Errorf("users %s, want %s", got, want)
 	}
+}
+
+// A block whose connection breaks while it is being sent is sent again.
+func TestBlockThatIsCutOffIsSentAgain(t *testing.T) {
+	t.Parallel()
+	s, o := store(t)
+	address, cut := cutOnce(t, o.Addresses[0], 1<<20)
+	o.Addresses = []string{address}
+	over, err := clickhouse.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = over.Close() })
+	if err := over.Insert(t.Context(), block(1, manyVisits(60_000)), sinks.NewID()); err != nil {
+		t.Fatal(err)
+	}
+	if !cut.Load() {
+		t.Fatal("the connection was not cut off")
+	}
+	if n := stored(t, s, 1); n != 60_000 {
+		t.Errorf("%d rows are stored", n)
+	}
+}
+
+// cutOnce listens for connections to a server, and cuts off the first that sends more
+// than so many bytes. The server does not hear of it: it waits for the rest.
+func cutOnce(t *testing.T, server string, after int64) (address string, cut *atomic.Bool) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	cut = new(atomic.Bool)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			there, err := net.Dial("tcp", server)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			go func() { _, _ = io.Copy(client, there) }()
+			go func() {
+				if _, err := io.CopyN(there, client, after); err == nil && cut.CompareAndSwap(false, true) {
+					_ = client.Close()
+					return
+				}
+				_, _ = io.Copy(there, client)
+				_ = there.Close()
+			}()
+		}
+	}()
+	return listener.Addr().String(), cut
 }
 
 // Whenever an insert is cancelled, all of its rows are stored or none, and the

@@ -47,10 +47,13 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) (err
 		return err
 	}
 	defer s.took(ctx, "insert_block", time.Now(), &err)
-	err = s.native(ctx, ch.Query{
-		Body:     sql,
-		Input:    input,
-		Settings: []ch.Setting{{Key: "insert_deduplication_token", Value: token.String(), Important: true}},
+	err = s.native(ctx, func() ch.Query {
+		block.begin()
+		return ch.Query{
+			Body:     sql,
+			Input:    input,
+			Settings: []ch.Setting{{Key: "insert_deduplication_token", Value: token.String(), Important: true}},
+		}
 	})
 	if err = cmp.Or(err, block.err); err != nil {
 		return fmt.Errorf("insert into %s: %w", b.Dataset, redactBlock(err))
@@ -59,10 +62,10 @@ func (s *Store) Insert(ctx context.Context, b *sinks.Block, token sinks.ID) (err
 }
 
 // native runs a query over a connection of its own, a new one if none is idle. Where the
-// connection is lost it runs the query again: that must do no harm. Once
+// connection is lost it asks for the query and runs it again: that must do no harm. Once
 // begun it is not cancelled: the embedded engine does not survive a connection that
 // is reset while it reads a block.
-func (s *Store) native(ctx context.Context, q ch.Query) error {
+func (s *Store) native(ctx context.Context, query func() ch.Query) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func (s *Store) native(ctx context.Context, q ch.Query) error {
 		if err != nil {
 			return err
 		}
-		if err := client.Do(ctx, q); err != nil { // whatever it was, the connection's state is not known
+		if err := client.Do(ctx, query()); err != nil { // whatever it was, the connection's state is not known
 			return errors.Join(err, client.Close())
 		}
 		s.natives.Lock()
@@ -163,19 +166,21 @@ func (s *Store) Records(ctx context.Context, dataset string, first, last sinks.D
 	defer s.took(ctx, "records", time.Now(), &err)
 	var records proto.ColUUID
 	var ids []sinks.ID
-	err = s.native(ctx, ch.Query{
-		Body:       sql,
-		Parameters: ch.Parameters(map[string]any{"first": first.String(), "last": last.String()}),
-		Result:     proto.Results{{Name: recordColumn, Data: &records}},
-		OnResult: func(context.Context, proto.Block) error {
-			ids = ids[:0]
-			for _, r := range records {
-				ids = append(ids, sinks.ID(r))
-			}
-			each(ids)
-			records.Reset()
-			return nil
-		},
+	err = s.native(ctx, func() ch.Query {
+		return ch.Query{
+			Body:       sql,
+			Parameters: ch.Parameters(map[string]any{"first": first.String(), "last": last.String()}),
+			Result:     proto.Results{{Name: recordColumn, Data: &records}},
+			OnResult: func(context.Context, proto.Block) error {
+				ids = ids[:0]
+				for _, r := range records {
+					ids = append(ids, sinks.ID(r))
+				}
+				each(ids)
+				records.Reset()
+				return nil
+			},
+		}
 	})
 	if err != nil {
 		return fmt.Errorf("list the records of %s: %w", dataset, redactBlock(err))

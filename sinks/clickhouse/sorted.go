@@ -49,7 +49,6 @@ func (p *sortings) giveBack(s *sorting) {
 // block returns b as it is to be sent, with its rows in the order of t where that can be
 // found here. It is valid until the next call.
 func (s *sorting) block(t *table, b *sinks.Block) *wireBlock {
-	s.buffer = s.buffer[:0]
 	w := &wireBlock{Block: b, sorting: s}
 	if s.order(t, b) {
 		w.order = s.rows

@@ -21,6 +21,9 @@ type wireBlock struct {
 // bufferedBytes is how much is gathered before it is sent.
 const bufferedBytes = 1 << 20
 
+// begin forgets an attempt at sending the block.
+func (b *wireBlock) begin() { b.sorting.buffer, b.err = b.sorting.buffer[:0], nil }
+
 func (b *wireBlock) input() proto.Input {
 	input := make(proto.Input, 0, len(b.Columns)+len(originColumns))
 	for _, c := range b.Columns {
