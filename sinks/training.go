@@ -10,7 +10,7 @@ type TrainingItem struct {
 	Item        ID // random
 	Bucket      string
 	Key         string
-	Derivatives []string // keys of what was made from it, in the same bucket
+	Derivatives []string // keys of what was made from it, in the same bucket; only from Items
 	Bytes       uint64
 	UploadedAt  time.Time
 	Models      []string  // trained, since its upload, for a purpose that it serves; only from Items

@@ -27,7 +27,9 @@ type judging struct {
 	Rules    []string
 	// Restriction begins the reasons of holds on those who have asked for restriction.
 	Restriction string
-	cutoffs     sinks.TrainingCutoffs
+	// Made says that what was made from the items is asked for, too.
+	Made    bool
+	cutoffs sinks.TrainingCutoffs
 }
 
 func (s *Store) judging(cutoffs sinks.TrainingCutoffs) *judging {
@@ -84,7 +86,7 @@ func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.Train
 		var id string
 		var rule uint8
 		var item sinks.TrainingItem
-		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &rule, &item.Since, &item.MarkedAt); err != nil {
+		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Bytes, &item.UploadedAt, &rule, &item.Since, &item.MarkedAt); err != nil {
 			return err
 		}
 		item.Rule, item.MarkedAt = ruleOf(rule), sinceEpoch(item.MarkedAt)

@@ -20,7 +20,9 @@ func (s *Store) EachItem(ctx context.Context, now time.Time, cutoffs sinks.Train
 		p["item"] = f.Item.String()
 	}
 	if f.State != sinks.TrainingPurged {
-		err := s.query(ctx, "list_items", s.judging(cutoffs), p, func(r driver.Rows) error {
+		listing := s.judging(cutoffs)
+		listing.Made = true
+		err := s.query(ctx, "list_items", listing, p, func(r driver.Rows) error {
 			e, err := scanEntry(r)
 			if err != nil {
 				return err

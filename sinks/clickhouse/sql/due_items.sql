@@ -1,4 +1,4 @@
-SELECT id, bucket, object_key, made, size, uploaded_at, rule, since, marked_at
+SELECT id, bucket, object_key, size, uploaded_at, rule, since, marked_at
 FROM (
 {{template "judged_items.sql" .}}
 )

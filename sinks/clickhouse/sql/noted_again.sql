@@ -1,6 +1,7 @@
-{{- /* Hashes of the objects that have more than one registration or addition. */ -}}
+{{- /* Hashes of the objects of which a later note says something: that have another
+       registration, or an addition of purposes, or, where it is asked for, of what was made. */ -}}
 SELECT cityHash64(bucket, object_key) AS object
 FROM {{name .Control "training"}}
-WHERE kind IN ('training_item', 'training_addition') AND at <= {now:DateTime64(3, 'UTC')}
+WHERE (kind = 'training_item' OR kind = 'training_addition'{{if not .Made}} AND purposes NOT IN ('', '[]'){{end}}) AND at <= {now:DateTime64(3, 'UTC')}
 GROUP BY object
 HAVING count() > 1
