@@ -35,7 +35,8 @@ type Ingest struct {
 	Gate    sinks.Gate
 	// Format is that of all files. If it is empty it is told by their content.
 	Format config.InputFormat
-	// Progress is told how many bytes of input have been read. It may be nil.
+	// Progress is told how many bytes of input have been read, by a goroutine that reads
+	// ahead, one at a time. It may be nil.
 	Progress func(bytes int64)
 
 	files map[sinks.ID]sinks.InputFile // by content digest

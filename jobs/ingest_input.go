@@ -31,6 +31,7 @@ type input struct {
 
 	disk   *diskReader
 	raw    io.Reader // as it lies on disk
+	ahead  *readAhead
 	lines  *bufio.Reader
 	closer func()
 	offset uint64 // of the next line, decompressed
@@ -61,7 +62,8 @@ func openSource(raw io.Reader) (*input, error) {
 		}
 		content, in.closer = z, z.Close
 	}
-	in.lines = bufio.NewReaderSize(pieces{content}, maxLine)
+	in.ahead = newReadAhead(content)
+	in.lines = bufio.NewReaderSize(in.ahead, maxLine)
 	head, err = in.lines.Peek(maxLine)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
 		in.Close()
@@ -79,7 +81,11 @@ func openSource(raw io.Reader) (*input, error) {
 	return in, nil
 }
 
-func (in *input) Close() { in.closer() }
+// Close returns when nothing more is read from the source.
+func (in *input) Close() {
+	in.ahead.Close()
+	in.closer()
+}
 
 // line is one record of a source.
 type line struct {
@@ -126,7 +132,7 @@ func (in *input) skipLine() error {
 	}
 }
 
-// drain reads what is left of the file behind its content.
+// drain reads what is left of the file behind its content, of which all has been read.
 func (in *input) drain() error {
 	_, err := io.Copy(io.Discard, in.raw)
 	return err
@@ -139,11 +145,6 @@ func (in *input) unreadable(err error) error {
 	}
 	return fmt.Errorf("%w: the compressed stream is damaged: %w", sinks.ErrInvalidInput, err)
 }
-
-// pieces reads no more than readSize at once, however much there is room for.
-type pieces struct{ io.Reader }
-
-func (r pieces) Read(p []byte) (int, error) { return r.Reader.Read(p[:min(len(p), readSize)]) }
 
 // diskReader remembers whether reading the file itself has failed.
 type diskReader struct {
