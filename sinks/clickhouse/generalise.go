@@ -224,12 +224,21 @@ func subjectOf(d *config.Dataset) subject {
 	return s
 }
 
-// firstIdentifier compiles the first subject column that is not empty, without
-// ties: good enough to say in a plan about how many people it is.
+// firstIdentifier compiles the first subject column that is not empty, without ties.
 func firstIdentifier(columns []string) string {
+	return firstOf(columns, func(column string) string { return column }, "''")
+}
+
+// firstHash compiles a hash of the same: good enough to say in a plan about how many people
+// it is, and no text is copied for it.
+func firstHash(columns []string) string {
+	return firstOf(columns, func(column string) string { return "xxh3(" + column + ")" }, "0")
+}
+
+func firstOf(columns []string, of func(column string) string, otherwise string) string {
 	var branches []string
 	for _, name := range columns {
-		branches = append(branches, fmt.Sprintf("%s != ''", quote(name)), quote(name))
+		branches = append(branches, quote(name)+" != ''", of(quote(name)))
 	}
-	return fmt.Sprintf("multiIf(%s, '')", strings.Join(branches, ", "))
+	return fmt.Sprintf("multiIf(%s, %s)", strings.Join(branches, ", "), otherwise)
 }

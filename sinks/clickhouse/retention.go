@@ -29,9 +29,9 @@ func (s *Store) partitions(ctx context.Context, dataset string, before sinks.Day
 	if err != nil {
 		return nil, err
 	}
-	subject := "''"
+	subject := "0"
 	if t.dataset != nil && len(t.dataset.Subject) > 0 {
-		subject = firstIdentifier(t.dataset.Subject)
+		subject = firstHash(t.dataset.Subject)
 	}
 	var partitions []sinks.PartitionStats
 	data := map[string]any{"Table": t, "Subject": subject, "Control": s.db.Control}

@@ -5,7 +5,7 @@ SELECT
     sum(lapse_rows) AS rows, sum(lapse_people) AS subjects, sum(lapse_bytes) AS bytes, sum(lapse_unfinished) AS unfinished, sum(lapse_detached) AS detached
 FROM (
     SELECT
-        _partition_id AS lapse_partition, count() AS lapse_rows, uniqExact(sipHash64({{.Subject}})) AS lapse_people, 0 AS lapse_bytes,
+        _partition_id AS lapse_partition, count() AS lapse_rows, uniqExact({{.Subject}}) AS lapse_people, 0 AS lapse_bytes,
         countIf(lapse_source NOT IN (SELECT lapse_source FROM {{name .Control "sources"}} FINAL WHERE NOT dated AND state != 'pending')
             OR lapse_source IN (SELECT lapse_source FROM {{name .Control "replaying"}} FINAL WHERE open)) AS lapse_unfinished,
         0 AS lapse_detached
