@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -365,10 +366,9 @@ func TestPublicationOutlivesAnotherThatComesTooLate(t *testing.T) {
 func traced(t *testing.T, o clickhouse.Options, statement string, then func()) *clickhouse.Store {
 	t.Helper()
 	o.Policy = sinktest.Policy(t, []byte(visits))
-	done := false
+	var done atomic.Bool // statements may run side by side
 	o.Trace = func(name string, _ time.Duration) {
-		if name == statement && !done {
-			done = true
+		if name == statement && done.CompareAndSwap(false, true) {
 			then()
 		}
 	}
@@ -378,7 +378,7 @@ func traced(t *testing.T, o clickhouse.Options, statement string, then func()) *
 	}
 	t.Cleanup(func() {
 		_ = s.Close()
-		if !done {
+		if !done.Load() {
 			t.Errorf("there was no statement %s", statement)
 		}
 	})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/hashicorp/go-multierror"
@@ -26,6 +25,7 @@ const inMemoryRows = 4_000_000
 type stage struct {
 	store     *Store
 	pubs      []sinks.Publication
+	key       uint64            // under which classes are checked: drawn when it is decided what is published
 	published map[string]uint64 // rows that were published before, by partition id
 	refused   map[string]bool   // partition ids of which too much would be suppressed
 
@@ -39,6 +39,7 @@ type stage struct {
 	TaintTable      string
 	CellTable       string
 	LevelTable      string
+	ClassTable      string
 	StageTable      string
 	InMemory        bool
 	Level           int
@@ -73,7 +74,7 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 	st := &stage{
 		store: s, G: g, Control: s.db.Control, refused: map[string]bool{}, SensitiveTexts: g.sensitiveTexts(),
 		IdentifierTable: name + "_identifiers", CopyTable: name + "_copy", TieTable: name + "_ties", TextTable: name + "_texts", MatchTable: name + "_matches", TaintTable: name + "_taint",
-		CellTable: name + "_cells", LevelTable: name + "_levels", StageTable: name + "_rows",
+		CellTable: name + "_cells", LevelTable: name + "_levels", ClassTable: name + "_classes", StageTable: name + "_rows",
 	}
 	for _, p := range partitions {
 		st.pubs = append(st.pubs, sinks.Publication{Partition: p, Dataset: dataset, K: sinks.KResult{K: uint64(g.K)}})
@@ -89,10 +90,10 @@ func (s *Store) newStage(dataset string, partitions []sinks.Partition, name stri
 func (st *stage) parameters() parameters { return st.G.over(st.ids()) }
 
 // checkParameters are those of a statement that checks a publication, with a key that
-// nobody knew when it was made.
+// nobody knew when the rows were stored.
 func (st *stage) checkParameters() parameters {
 	p := st.parameters()
-	p["key"] = fmt.Sprint(rand.Uint64())
+	p["key"] = fmt.Sprint(st.key)
 	return p
 }
 
@@ -133,10 +134,13 @@ func (st *stage) prepare(ctx context.Context) error {
 	if err := st.carryOut(ctx, st.deciding()); err != nil {
 		return err
 	}
-	if err := st.stageRows(ctx); err != nil {
+	if err := st.findLevels(ctx); err != nil {
 		return err
 	}
-	if err := errors.Join(st.countPersonal(ctx), st.countStaged(ctx)); err != nil {
+	if err := st.sideBySide(ctx, st.stageRows, st.countPeople); err != nil {
+		return err
+	}
+	if err := st.countStaged(ctx); err != nil {
 		return err
 	}
 	held, err := st.holdings(ctx)
@@ -177,6 +181,28 @@ func (st *stage) chooseEngine(ctx context.Context) error {
 	err := st.store.queryRow(ctx, "count_rows", st.G.Personal, st.parameters(), &rows)
 	st.InMemory = rows <= inMemoryRows
 	return err
+}
+
+// sideBySide does two things at once, where the partitions are not so large that both
+// together could ask for too much memory: writing a single part keeps one core busy.
+func (st *stage) sideBySide(ctx context.Context, one, other func(context.Context) error) error {
+	if !st.InMemory {
+		if err := one(ctx); err != nil {
+			return err
+		}
+		return other(ctx)
+	}
+	errs := make(chan error, 1)
+	go func() { errs <- other(ctx) }()
+	return errors.Join(one(ctx), <-errs)
+}
+
+// countPeople counts whom the rows are about, in all and in each class.
+func (st *stage) countPeople(ctx context.Context) error {
+	if err := st.store.exec(ctx, "count_classes", st.withoutTainted(), st.checkParameters()); err != nil {
+		return err
+	}
+	return st.countPersonal(ctx)
 }
 
 func (st *stage) countPersonal(ctx context.Context) error {
@@ -258,7 +284,7 @@ func (st *stage) Discard(ctx context.Context) error {
 	var errs error
 	of := st.ofPublished()
 	for _, name := range []string{
-		st.IdentifierTable, st.CopyTable, st.TieTable, st.TextTable, st.MatchTable, of.TextTable, of.MatchTable, st.TaintTable, st.CellTable, st.LevelTable, st.StageTable,
+		st.IdentifierTable, st.CopyTable, st.TieTable, st.TextTable, st.MatchTable, of.TextTable, of.MatchTable, st.TaintTable, st.CellTable, st.LevelTable, st.ClassTable, st.StageTable,
 	} {
 		errs = errors.Join(errs, st.store.dropStage(ctx, name))
 	}

@@ -2,6 +2,7 @@ package clickhouse
 
 import (
 	"context"
+	"math/rand/v2"
 	"slices"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -26,7 +27,7 @@ type texts struct {
 // copying lists the statements that copy the rows, and look through their texts.
 func (st *stage) copying() []step {
 	steps := []step{
-		{"create_identifiers", st}, {"create_texts", st}, {"create_matches", st}, {"create_taint", st}, {"create_copy", st}, {"create_ties", st}, {"create_levels", st}, {"create_stage", st},
+		{"create_identifiers", st}, {"create_texts", st}, {"create_matches", st}, {"create_taint", st}, {"create_copy", st}, {"create_ties", st}, {"create_levels", st}, {"create_classes", st}, {"create_stage", st},
 	}
 	if len(st.G.Identifiers) > 0 {
 		steps = append(steps, step{"find_identifiers", st})
@@ -56,16 +57,22 @@ func (st *stage) deciding() (steps []step) {
 	return steps
 }
 
-// stageRows writes the rows as they are to be published.
-func (st *stage) stageRows(ctx context.Context) error {
-	err := st.store.query(ctx, "used_levels", st, nil, func(r driver.Rows) error {
+// findLevels notes at which levels there is something to publish, and draws the key for the
+// check of it.
+func (st *stage) findLevels(ctx context.Context) error {
+	st.key = rand.Uint64()
+	return st.store.query(ctx, "used_levels", st, nil, func(r driver.Rows) error {
 		var level uint8
 		err := r.Scan(&level)
 		st.Levels = append(st.Levels, int(level))
 		return err
 	})
-	if err != nil || len(st.Levels) == 0 {
-		return err
+}
+
+// stageRows writes the rows as they are to be published.
+func (st *stage) stageRows(ctx context.Context) error {
+	if len(st.Levels) == 0 {
+		return nil
 	}
 	return st.carryOut(ctx, []step{{"stage_rows", st}})
 }
@@ -135,7 +142,7 @@ func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
 	for level := range st.G.Copy.Classes {
 		st.Levels = append(st.Levels, level)
 	}
-	script := slices.Concat(st.copying(), st.deciding(), []step{{"stage_rows", st}, {"publish_partition", st}, {"verify_classes", st.withoutTainted()}}, st.checking(), []step{{"verify_identifiers", st.ofPublished()}})
+	script := slices.Concat(st.copying(), st.deciding(), []step{{"stage_rows", st}, {"count_classes", st.withoutTainted()}, {"publish_partition", st}, {"verify_classes", st}}, st.checking(), []step{{"verify_identifiers", st.ofPublished()}})
 	for _, column := range st.G.Sensitive {
 		script = append(script, step{"verify_sensitive", st.of(column)})
 	}

@@ -25,7 +25,7 @@ func (st *stage) verifyClasses(ctx context.Context) (map[string]*verified, error
 	for _, p := range st.pubs {
 		found[partitionID(p.Partition)] = &verified{}
 	}
-	err := st.store.query(ctx, "verify_classes", st.withoutTainted(), st.checkParameters(), func(r driver.Rows) error {
+	err := st.store.query(ctx, "verify_classes", st, st.checkParameters(), func(r driver.Rows) error {
 		var id string
 		var v verified
 		err := r.Scan(&id, &v.different, &v.classes, &v.smallest, &v.rows)

@@ -1,7 +1,7 @@
 {{- /* The rows of each partition, grouped by all that could be published of them. Of the
        people in a cell only as many are noted as decide: k of one cell make any class
        large enough. Small partitions are worked on in memory, large ones on disk. */ -}}
-SELECT lapse_cell, any(toString(lapse_partition)) AS lapse_partition, groupUniqArray({{.G.K}})(lapse_subject) AS lapse_people
+SELECT lapse_cell, {{if .G.Sensitive}}any(toString(lapse_partition)) AS lapse_partition, {{end}}groupUniqArray({{.G.K}})(lapse_subject) AS lapse_people
     {{- range $i, $_ := .G.Copy.Classes}},
     any(lapse_class_{{$i}}) AS lapse_class_{{$i}}
     {{- end}}

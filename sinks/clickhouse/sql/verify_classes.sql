@@ -1,6 +1,5 @@
 {{- /* Compares what is published, class by class, with what the rows that it was made of
-       give, and counts the people of each class again, by the published values. A class
-       is of one partition. */ -}}
+       give, of which the people were counted again, by the published values. */ -}}
 SELECT if(lapse_published.lapse_rows > 0, lapse_published.lapse_in, lapse_personal.lapse_in) AS lapse_partition,
     countIf(lapse_published.lapse_rows != lapse_personal.lapse_rows), count(), min(lapse_personal.lapse_people), sum(lapse_published.lapse_rows)
 FROM (
@@ -9,12 +8,5 @@ FROM (
     WHERE _partition_id IN {partitions:Array(String)}
     GROUP BY lapse_class
 ) AS lapse_published
-FULL OUTER JOIN (
-    SELECT {{if .Levels}}multiIf({{range .Levels}}lapse_level = {{.}}, lapse_check_{{.}}, {{end}}0){{else}}toUInt64(0){{end}} AS lapse_class, any(toString(lapse_partition)) AS lapse_in, count() AS lapse_rows, uniqExact(lapse_subject) AS lapse_people
-    FROM (
-{{template "checked_people.sql" .}}
-    ) AS lapse_rows
-    SEMI LEFT JOIN {{name .Control .LevelTable}} AS lapse_levels USING (lapse_cell)
-    GROUP BY lapse_class
-) AS lapse_personal USING (lapse_class)
+FULL OUTER JOIN {{name .Control .ClassTable}} AS lapse_personal USING (lapse_class)
 GROUP BY lapse_partition
