@@ -13,9 +13,12 @@ import (
 type Dictionary struct {
 	Keys []byte // the values in order, each preceded by its length as an unsigned varint
 
-	starts []uint32 // where each value begins in Keys, and where the next one would
-	slots  []uint16 // hash table of the numbers of values; 0 is a free slot
+	places []keyPlace // of the values
+	slots  []uint16   // hash table of the numbers of values; 0 is a free slot
 }
+
+// keyPlace is where a value stands in Keys, without its length.
+type keyPlace struct{ from, to uint32 }
 
 // dictionarySeed makes the table's order unknown to senders.
 var (
@@ -26,7 +29,7 @@ var (
 const firstSlots = 64
 
 // Len returns the number of values.
-func (d *Dictionary) Len() int { return max(len(d.starts)-1, 1) }
+func (d *Dictionary) Len() int { return max(len(d.places), 1) }
 
 // Values returns the values in the order of their numbers. They may not be changed.
 func (d *Dictionary) Values() iter.Seq[[]byte] {
@@ -41,7 +44,7 @@ func (d *Dictionary) Values() iter.Seq[[]byte] {
 // Reset forgets all values but the empty string.
 func (d *Dictionary) Reset() {
 	d.Keys = append(d.Keys[:0], 0)
-	d.starts = append(d.starts[:0], 0, 1)
+	d.places = append(d.places[:0], keyPlace{1, 1})
 	clear(d.slots)
 }
 
@@ -51,7 +54,7 @@ func (d *Dictionary) index(value []byte) uint16 {
 	if len(value) == 0 {
 		return 0
 	}
-	if len(d.starts) == 0 {
+	if len(d.places) == 0 {
 		d.Reset()
 	}
 	if 2*d.Len() >= len(d.slots) {
@@ -63,8 +66,9 @@ func (d *Dictionary) index(value []byte) uint16 {
 	}
 	n := uint16(d.Len())
 	d.Keys = binary.AppendUvarint(d.Keys, uint64(len(value)))
+	from := uint32(len(d.Keys))
 	d.Keys = append(d.Keys, value...)
-	d.starts = append(d.starts, uint32(len(d.Keys)))
+	d.places = append(d.places, keyPlace{from, uint32(len(d.Keys))})
 	d.slots[slot] = n
 	return n
 }
@@ -100,12 +104,8 @@ func hashValue(v []byte) uint64 {
 
 // key returns the value with number n, which is not 0.
 func (d *Dictionary) key(n uint16) []byte {
-	whole := d.Keys[d.starts[n]:d.starts[n+1]]
-	if whole[0] < 0x80 { // most are short
-		return whole[1:]
-	}
-	_, prefix := binary.Uvarint(whole)
-	return whole[prefix:]
+	p := d.places[n]
+	return d.Keys[p.from:p.to]
 }
 
 func (d *Dictionary) grow() {
