@@ -14,7 +14,7 @@ var privileges = []string{"SHOW", "SELECT", "INSERT", "ALTER", "CREATE DATABASE"
 // its tables.
 var (
 	systemTables = []string{"data_skipping_indices", "detached_parts", "disks", "metrics", "mutations", "parts", "projections"}
-	tableEngines = []string{"MergeTree", "ReplacingMergeTree", "Memory", "KeeperMap"}
+	tableEngines = []string{"MergeTree", "ReplacingMergeTree", "Memory", "Set", "KeeperMap"}
 )
 
 // ServiceGrants returns the statements that make Lapse's own user on a server: one that

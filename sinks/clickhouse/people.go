@@ -30,10 +30,12 @@ var (
 type search struct {
 	Control               string
 	PeopleTable, RowTable string
+	RecordTable           string // of the rows that are to be erased
 	Database, Name, Time  string
 	Columns               []string // that hold identifiers
 	Organisations         []string // columns that hold organisations, of all datasets
 	Words                 bool     // they may stand anywhere in raw records
+	Many                  bool     // people, so that all granules hold some
 	Partitioned           bool     // the search is for some partitions only
 	Held                  *heldRows
 
@@ -44,6 +46,9 @@ type search struct {
 
 // externalPeople is the name of the table of people where it travels with the statement.
 const externalPeople = "people"
+
+// fewPeople are so few that the index of who may be where is worth reading.
+const fewPeople = 32
 
 // People returns the table of the people who are searched for, quoted.
 func (x *search) People() string {
@@ -61,8 +66,8 @@ func (s *Store) newSearch(ctx context.Context, dataset string, people sinks.Peop
 	}
 	name := stagePrefix + sinks.NewID().String()
 	x := &search{
-		Control: s.db.Control, PeopleTable: name + "_people", RowTable: name + "_rows", Database: t.Database, Name: t.Name, Time: t.Time,
-		Partitioned: len(partitions) > 0, store: s, table: t, parameters: holdParameters(dataset, asOf),
+		Control: s.db.Control, PeopleTable: name + "_people", RowTable: name + "_rows", RecordTable: name + "_records", Database: t.Database, Name: t.Name, Time: t.Time,
+		Partitioned: len(partitions) > 0, Many: people.Erased != nil || len(people.Persons) > fewPeople, store: s, table: t, parameters: holdParameters(dataset, asOf),
 	}
 	x.parameters["partitions"] = arrayOf(partitionIDs(partitions))
 	if t.dataset != nil {
@@ -135,7 +140,7 @@ func hashPads(keys []sinks.LedgerKey) (*ext.Table, error) {
 // end removes what the search has made.
 func (x *search) end(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
-	return errors.Join(x.store.dropStage(ctx, x.PeopleTable), x.store.dropStage(ctx, x.RowTable))
+	return errors.Join(x.store.dropStage(ctx, x.PeopleTable), x.store.dropStage(ctx, x.RowTable), x.store.dropStage(ctx, x.RecordTable))
 }
 
 // byPartition counts what was found.
@@ -246,6 +251,11 @@ func (s *Store) ErasePeople(ctx context.Context, dataset string, partitions []si
 	defer func() { err = errors.Join(err, x.end(ctx)) }()
 	if rows, err = x.byPartition(ctx, dataset); err != nil {
 		return nil, left, err
+	}
+	for _, statement := range []string{"create_people_records", "fill_people_records"} {
+		if err := s.exec(ctx, statement, x, nil); err != nil {
+			return nil, left, err
+		}
 	}
 	if slices.ContainsFunc(rows, func(n sinks.PeopleRows) bool { return n.Rows > 0 }) {
 		if err := s.mutate(ctx, x.table, "erase_people", x); err != nil {

@@ -1,3 +1,3 @@
 SELECT count()
 FROM {{name .Database .Name}}
-WHERE lapse_record IN (SELECT record FROM {{name .Control .RowTable}} WHERE NOT held)
+WHERE lapse_record IN {{name .Control .RecordTable}}

@@ -1,1 +1,1 @@
-ALTER TABLE {{name .Database .Name}} DELETE WHERE lapse_record IN (SELECT record FROM {{name .Control .RowTable}} WHERE NOT held)
+ALTER TABLE {{name .Database .Name}} DELETE WHERE lapse_record IN {{name .Control .RecordTable}}

@@ -13,3 +13,6 @@ FROM (
 ) AS lapse_rows
 INNER JOIN {{name .Control .PeopleTable}} AS lapse_people ON {{if not .Words}}lapse_rows.lapse_key.1 = lapse_people.identifier AND {{end}}lapse_rows.lapse_key.2 = lapse_people.subject
 WHERE lapse_key.2 != '' AND lapse_at <= lapse_people.until_at
+{{- if .Many}}
+SETTINGS use_skip_indexes = 0
+{{- end}}
