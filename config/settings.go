@@ -123,6 +123,9 @@ type BucketSettings struct {
 	Path string `yaml:"path,omitempty"`
 	// S3 says where the bucket is, if it is one.
 	S3 *BucketS3Settings `yaml:"s3,omitempty"`
+	// Rate is how many objects are looked at or deleted in a second at most; 0 is no limit.
+	// In an object store a list of up to 1,000 counts once.
+	Rate float64 `yaml:"rate,omitempty"`
 	// Region is where the data lie, in the policy's words; the policy must allow it.
 	Region    string `yaml:"region"`
 	Safeguard string `yaml:"safeguard,omitempty"`
@@ -131,8 +134,6 @@ type BucketSettings struct {
 // BucketS3Settings say how a bucket with training data is reached.
 type BucketS3Settings struct {
 	S3Settings `yaml:",inline"`
-	// Rate is how many objects are listed or deleted in a second at most; 0 is no limit.
-	Rate float64 `yaml:"rate,omitempty"`
 	// UploadsByKey is for stores that list the unfinished uploads of a key only to who
 	// names it, as MinIO does (which is recognised) and what was made from it.
 	UploadsByKey bool `yaml:"uploads_by_key,omitempty"`
@@ -293,9 +294,9 @@ func (s *Settings) check(r *reporter) {
 			r.fault(at.key("s3"), "a bucket is a folder (path) or in an object store (s3): remove one of the two")
 		case b.S3 != nil:
 			b.S3.check(r, at.key("s3"))
-			if b.S3.Rate < 0 {
-				r.fault(at.key("s3").key("rate"), "give a number of objects a second, or 0 for no limit")
-			}
+		}
+		if b.Rate < 0 {
+			r.fault(at.key("rate"), "give a number of objects a second, or 0 for no limit")
 		}
 		if b.Region == "" {
 			r.fault(at.key("region"), "say in which region the bucket is, such as EEA")

@@ -98,7 +98,7 @@ func TestSettingsFaultsNamePlaceAndCure(t *testing.T) {
 		"buckets: [{name: a, region: EEA, path: p, s3: {endpoint: 'https://s', bucket: b}}]\n":            "buckets[a].s3: a bucket is a folder (path) or in an object store",
 		"buckets: [{name: a, region: EEA, s3: {endpoint: s3.example, bucket: b}}]\n":                      "buckets[a].s3.endpoint: give the address",
 		"buckets: [{name: a, region: EEA, s3: {endpoint: 'https://s3.example/b'}}]\n":                     "buckets[a].s3.bucket: name the bucket",
-		"buckets: [{name: a, region: EEA, s3: {endpoint: 'https://s', bucket: b, rate: -1}}]\n":           "buckets[a].s3.rate: give a number",
+		"buckets: [{name: a, region: EEA, path: p, rate: -1}]\n":                                          "buckets[a].rate: give a number",
 	} {
 		_, err := LoadSettings(writeSettings(t, text))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -20,7 +20,10 @@ import (
 // Objects are regular files. A symbolic link in the place of one is never counted
 // as deleted, because its target would remain; links to folders are followed as
 // long as they stay below the bucket.
-type Folder struct{ root *os.Root }
+type Folder struct {
+	root *os.Root
+	pace pace
+}
 
 var _ sinks.Bucket = (*Folder)(nil)
 
@@ -36,7 +39,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open bucket: %w", err)
 	}
-	return &Folder{root}, nil
+	return &Folder{root: root}, nil
 }
 
 // Close gives the folder up.
@@ -49,7 +52,7 @@ func (f *Folder) Versions(ctx context.Context, keys []string, each func(sinks.Ve
 		return err
 	}
 	for _, key := range keys {
-		if err := ctx.Err(); err != nil {
+		if err := f.pace.wait(ctx, 1); err != nil {
 			return err
 		}
 		name, err := local(key)
@@ -124,7 +127,7 @@ func (f *Folder) Delete(ctx context.Context, versions []sinks.Version) []error {
 		if v.Kind == sinks.UnfinishedUpload {
 			name = path.Join(uploads, path.Base(v.ID))
 		}
-		if err = errors.Join(err, ctx.Err()); err == nil {
+		if err = errors.Join(err, f.pace.wait(ctx, 1)); err == nil {
 			err = f.remove(name)
 		}
 		if errs[i] = err; err != nil {
@@ -221,7 +224,9 @@ func (f *Folder) list(ctx context.Context, dir, prefix string, each func(sinks.O
 				err = f.list(ctx, name, prefix, each)
 			}
 		} else if strings.HasPrefix(name, prefix) {
-			err = show(name, entry, each)
+			if err = f.pace.wait(ctx, 1); err == nil {
+				err = show(name, entry, each)
+			}
 		}
 		if err != nil {
 			return err

@@ -27,7 +27,11 @@ type Opened interface {
 // Open opens the bucket that settings name.
 func Open(s config.BucketSettings) (Opened, error) {
 	if s.S3 == nil {
-		return OpenFolder(s.Path)
+		f, err := OpenFolder(s.Path)
+		if err == nil {
+			f.pace = newPace(s.Rate)
+		}
+		return f, err
 	}
 	endpoint, err := url.Parse(s.S3.Endpoint)
 	if err != nil {
@@ -39,7 +43,7 @@ func Open(s config.BucketSettings) (Opened, error) {
 	}
 	return NewS3(S3Options{
 		Endpoint: endpoint.Host, PlainHTTP: endpoint.Scheme == "http", Region: s.S3.Region,
-		Credentials: secrets, Bucket: s.S3.Bucket, Rate: s.S3.Rate, UploadsByKey: s.S3.UploadsByKey,
+		Credentials: secrets, Bucket: s.S3.Bucket, Rate: s.Rate, UploadsByKey: s.S3.UploadsByKey,
 	})
 }
 

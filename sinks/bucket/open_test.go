@@ -30,7 +30,7 @@ func TestBucketsAreOpenedAsTheSettingsSay(t *testing.T) {
 		"folder":      {Path: filepath.Join(t.TempDir(), "new")},
 		"environment": {S3: s3(func(*config.BucketS3Settings) {})},
 		"file":        {S3: s3(func(s *config.BucketS3Settings) { s.CredentialsFile, s.Profile = file, "lapse" })},
-		"limited":     {S3: s3(func(s *config.BucketS3Settings) { s.Rate = 1000 })},
+		"limited":     {S3: s3(func(*config.BucketS3Settings) {}), Rate: 1000},
 	} {
 		b, err := Open(s)
 		if err != nil {

@@ -69,7 +69,7 @@ func (s *S3) deleteTogether(ctx context.Context, versions []sinks.Version, place
 	for n, i := range places {
 		objects[n] = minio.ObjectInfo{Key: versions[i].Key, VersionID: versions[i].ID}
 	}
-	err := s.wire.wait(ctx, len(places)-1) // the request itself is the first
+	err := s.wire.pace.wait(ctx, len(places)-1) // the request itself is the first
 	var results func(func(minio.RemoveObjectResult) bool)
 	if err == nil {
 		results, err = s.client.RemoveObjectsWithIter(ctx, s.bucket, slices.Values(objects), minio.RemoveObjectsOptions{})

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/minio/minio-go/v7"
@@ -300,23 +299,4 @@ func listingByKey(t *testing.T, g *sinktest.Gateway, server string) string {
 	proxy := httptest.NewServer(through)
 	t.Cleanup(proxy.Close)
 	return proxy.Listener.Addr().String()
-}
-
-func TestNotMoreIsDeletedInASecondThanAllowed(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		wire, err := newTransport(false, 100, time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		for range 5 {
-			if err := wire.wait(t.Context(), sinks.DeleteTogether); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if took := time.Since(began); took < 49*time.Second || took > 51*time.Second { // the first 100 are free
-			t.Errorf("5,000 objects at 100 a second took %v", took)
-		}
-	})
 }

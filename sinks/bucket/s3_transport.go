@@ -9,14 +9,13 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
-	"golang.org/x/time/rate"
 )
 
 // transport sends the requests: not too many a second, none for longer than it may
 // take. It counts the answers, for pages.
 type transport struct {
 	base    *http.Transport
-	limit   *rate.Limiter
+	pace    pace
 	timeout time.Duration
 	// byKey is set once the store has shown itself to be one that lists unfinished
 	// uploads only to who names their key.
@@ -28,16 +27,12 @@ func newTransport(secure bool, perSecond float64, timeout time.Duration) (*trans
 	if err != nil {
 		return nil, err
 	}
-	limit := rate.NewLimiter(rate.Inf, 0)
-	if perSecond > 0 {
-		limit = rate.NewLimiter(rate.Limit(perSecond), max(1, int(perSecond)))
-	}
-	return &transport{base: base, limit: limit, timeout: timeout}, nil
+	return &transport{base: base, pace: newPace(perSecond), timeout: timeout}, nil
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := t.wait(r.Context(), 1); err != nil {
+	if err := t.pace.wait(r.Context(), 1); err != nil {
 		return nil, err
 	}
 	ctx, cancel := r.Context(), context.CancelFunc(func() {})
@@ -57,21 +52,6 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		*answers++
 	}
 	return response, nil
-}
-
-// wait waits until n more objects may be touched.
-func (t *transport) wait(ctx context.Context, n int) error {
-	if t.limit.Limit() == rate.Inf {
-		return nil
-	}
-	for n > 0 {
-		now := min(n, t.limit.Burst())
-		if err := t.limit.WaitN(ctx, now); err != nil {
-			return err
-		}
-		n -= now
-	}
-	return nil
 }
 
 // cancelling is a body whose reading is under the time limit of its request.
