@@ -177,7 +177,7 @@ func TestTrainingItemsUnderHoldAreKnown(t *testing.T) {
 // stays whole and once, and the rest is as if nothing had happened.
 func TestHeldRowsAreSeparatedOnceWhoeverComesAlong(t *testing.T) {
 	t.Parallel()
-	prepare := func() *site {
+	prepare := func(t *testing.T) *site {
 		s := filled(t)
 		s.place(sinks.Hold{}, "user3", "")
 		return s
@@ -185,13 +185,13 @@ func TestHeldRowsAreSeparatedOnceWhoeverComesAlong(t *testing.T) {
 	state := func(s *site) string {
 		return s.personalEvents() + fmt.Sprint(s.query("SELECT toString(day), lapse_batch, count(), groupBitXor(sipHash64(toString(tuple(*)))) FROM {published}.events GROUP BY 1, 2 ORDER BY 1, 2"))
 	}
-	alone := prepare()
+	alone := prepare(t)
 	alone.anonymise(end(40))
 	want := state(alone)
 	for _, statement := range []string{"exempt", "create_separated", "separate_rows", "exchange_partition", "publish_partition", "drop_partitions"} {
 		t.Run("another at "+statement, func(t *testing.T) {
 			t.Parallel()
-			s := prepare()
+			s := prepare(t)
 			second := s.newWorker(nil)
 			var done atomic.Bool // batches are worked on side by side
 			first := s.newWorker(func(name string) {
@@ -211,7 +211,7 @@ func TestHeldRowsAreSeparatedOnceWhoeverComesAlong(t *testing.T) {
 	}
 	t.Run("interrupted between the exchanges", func(t *testing.T) {
 		t.Parallel()
-		s := prepare()
+		s := prepare(t)
 		ctx, cancel := withCancel(t)
 		dying := s.newWorker(func(name string) {
 			if name == "exchange_partition" {
