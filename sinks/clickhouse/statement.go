@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/template"
 	"time"
@@ -63,7 +64,7 @@ func (s *Store) exec(ctx context.Context, name string, data any, p parameters) (
 	}
 	defer s.took(ctx, name, time.Now(), &err)
 	if err := s.line.hold(ctx, notSent, func() error { return s.conn.Exec(with(ctx, p), sql) }); err != nil {
-		return fmt.Errorf("%s: %w", describe(name), Redact(err))
+		return failure(ctx, name, err)
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func (s *Store) query(ctx context.Context, name string, data any, p parameters, 
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", describe(name), Redact(err))
+		return failure(ctx, name, err)
 	}
 	defer rows.Close() //nolint:errcheck // read to its end below
 	for rows.Next() {
@@ -90,7 +91,7 @@ func (s *Store) query(ctx context.Context, name string, data any, p parameters, 
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("%s: %w", describe(name), Redact(err))
+		return failure(ctx, name, err)
 	}
 	return nil
 }
@@ -121,16 +122,16 @@ func (s *Store) insert(ctx context.Context, name string, data any, n int, row fu
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("%s: %w", describe(name), Redact(err))
+		return failure(ctx, name, err)
 	}
 	defer batch.Close() //nolint:errcheck // after Send there is nothing left to close
 	for i := range n {
 		if err := batch.Append(row(i)...); err != nil {
-			return fmt.Errorf("%s: %w", describe(name), Redact(err))
+			return failure(ctx, name, err)
 		}
 	}
 	if err := batch.Send(); err != nil {
-		return fmt.Errorf("%s: %w", describe(name), Redact(err))
+		return failure(ctx, name, err)
 	}
 	return nil
 }
@@ -156,6 +157,15 @@ func with(ctx context.Context, p parameters) context.Context {
 		return ctx
 	}
 	return clickhouse.Context(ctx, clickhouse.WithParameters(clickhouse.Parameters(p)))
+}
+
+// failure says of a statement that it failed, and why. The client ends what it sends or
+// reads at the context's deadline by that of the connection, and reports that one.
+func failure(ctx context.Context, name string, err error) error {
+	if end, bounded := ctx.Deadline(); bounded && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(end) {
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
+	}
+	return fmt.Errorf("%s: %w", describe(name), Redact(err))
 }
 
 // describe turns a file's name into the action that an error names.

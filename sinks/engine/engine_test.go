@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -289,6 +290,35 @@ func TestWrongPasswordIsRefusedAndTheEngineComesBack(t *testing.T) {
 		}
 		awaitAnswer(t, lapse)
 	}
+}
+
+// Between the end of an engine and its next start somebody may be given its port.
+func TestEngineComesBackOnceItsPortIsFree(t *testing.T) {
+	t.Parallel()
+	e := start(t, t.TempDir())
+	conn := must(open(e, e.User, e.Password))
+	awaitAnswer(t, conn)
+	if err := syscall.Kill(e.EnginePID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	awaitEnd(t, e.EnginePID, 2*time.Second)
+	port, err := net.Listen("tcp", e.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := func() int {
+		ended := must(os.ReadFile(filepath.Join(filepath.Dir(e.ConnectionFile()), "engine.log")))
+		return strings.Count(string(ended), "Address already in use")
+	}
+	for deadline := time.Now().Add(20 * time.Second); starts() == 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it was not started again")
+		}
+	}
+	if err := port.Close(); err != nil {
+		t.Fatal(err)
+	}
+	awaitAnswer(t, conn)
 }
 
 // The function file() asks for no right: not even the user without a password may

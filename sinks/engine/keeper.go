@@ -47,6 +47,7 @@ const (
 	// that ran for less than soon counts as failing, and failures in a row end it.
 	soon              = 10 * time.Second
 	failuresTolerated = 10
+	pauseAfterFailure = 500 * time.Millisecond
 	// An engine that does not even start is tried on other ports.
 	startsTolerated = 3
 )
@@ -164,7 +165,7 @@ func (k *keeper) startFirst() (ended <-chan struct{}, err error) {
 
 // supervise starts the engine again when it ends by itself, and stops it when
 // its last user has gone.
-func (k *keeper) supervise(ended <-chan struct{}) (err error) {
+func (k *keeper) supervise(ended <-chan struct{}) error {
 	for failures := 0; failures < failuresTolerated; failures++ {
 		began := time.Now()
 		select {
@@ -176,8 +177,14 @@ func (k *keeper) supervise(ended <-chan struct{}) (err error) {
 		if time.Since(began) >= soon {
 			failures = 0
 		}
-		if ended, err = k.startEngine(); err != nil {
+		again, err := k.startEngine()
+		switch {
+		case err == nil:
+			ended = again
+		case !errors.Is(err, errEnded):
 			return err
+		default: // its port was given away meanwhile, perhaps, and may be free again
+			time.Sleep(pauseAfterFailure)
 		}
 	}
 	return fmt.Errorf("the engine ended %d times in a row; see %s", failuresTolerated, logFile(k.options.Dir))

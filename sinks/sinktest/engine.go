@@ -29,9 +29,6 @@ func Main(m *testing.M) {
 	engine.RunIfKeeper()
 	code := m.Run()
 	if shared.engine != nil {
-		if code != 0 {
-			_, _ = fmt.Fprint(os.Stderr, shared.engine.StartedAgain())
-		}
 		_ = shared.engine.Close()
 		_ = os.RemoveAll(shared.dir)
 	}
@@ -58,6 +55,11 @@ func Engine(t testing.TB) *engine.Engine {
 	if shared.err != nil {
 		t.Fatal(shared.err)
 	}
+	t.Cleanup(func() {
+		if again := shared.engine.StartedAgain(); t.Failed() && again != "" {
+			t.Log(again)
+		}
+	})
 	return shared.engine
 }
 
