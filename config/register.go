@@ -14,7 +14,7 @@ func TrainingRecords() *Dataset {
 		Description: "what is known about training items: registrations, purposes, models, consents",
 		Input:       Input{Format: TrainingNotes, Types: []string{"training_item", "training_addition", "training_purpose_opened", "training_purpose_completed", "training_model", "training_consent"}},
 		Time:        "at",
-		OrderBy:     []string{"kind"},
+		OrderBy:     []string{"kind", "bucket", "object_key"}, // items are looked up as neighbours
 		Columns: []Column{
 			column("at", MustType("DateTime64(3)"), "at"),
 			column("kind", label, "type"),

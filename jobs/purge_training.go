@@ -208,7 +208,7 @@ func (j *Purge) purgeItems(ctx context.Context, in Session, steps []Step) []Outc
 	if err != nil {
 		return failAll(steps, err)
 	}
-	buried, err := j.Register.Tombstones(ctx, ids)
+	buried, err := j.buried(ctx, ids, items)
 	if err != nil {
 		return failAll(steps, err)
 	}
@@ -258,6 +258,19 @@ func (j *Purge) purgeItems(ctx context.Context, in Session, steps []Step) []Outc
 	}
 	sinks.Failpoint("purge.buried")
 	return outcomes
+}
+
+// buried returns the tombstones of those of the ids that an earlier run has purged: what the
+// register says about them may have been forgotten since.
+func (j *Purge) buried(ctx context.Context, ids []sinks.ID, items map[sinks.ID]sinks.TrainingItem) (map[sinks.ID]sinks.Tombstone, error) {
+	done := slices.DeleteFunc(slices.Clone(ids), func(id sinks.ID) bool {
+		item, known := items[id]
+		return known && !item.Buried
+	})
+	if len(done) == 0 {
+		return nil, nil
+	}
+	return j.Register.Tombstones(ctx, done)
 }
 
 // objectDigest returns what makes the digests of tombstones.

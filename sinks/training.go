@@ -20,6 +20,7 @@ type TrainingItem struct {
 	// Superseded says that a later registration of the same object has taken its place, and
 	// what of it that leaves; only from Items. It is nil for the latest one.
 	Superseded *Superseded
+	Buried     bool // it has a tombstone; only from Items
 }
 
 // Superseded says what is not to go with a training item: a later registration speaks of

@@ -145,12 +145,12 @@ func (s *Store) addColumns(ctx context.Context, expected []*table, live map[stri
 	return nil
 }
 
-// addIndexes adds the index of people to tables that were made without it.
+// addIndexes adds their index to tables that were made without it.
 func (s *Store) addIndexes(ctx context.Context, expected []*table) error {
-	indexed := map[string]bool{}
+	indexed := map[[3]string]bool{} // database, table, index
 	err := s.query(ctx, "indexed_tables", s.db, nil, func(r driver.Rows) error {
-		var name string
-		err := r.Scan(&name)
+		var name [3]string
+		err := r.Scan(&name[0], &name[1], &name[2])
 		indexed[name] = true
 		return err
 	})
@@ -158,10 +158,10 @@ func (s *Store) addIndexes(ctx context.Context, expected []*table) error {
 		return err
 	}
 	for _, t := range expected {
-		if len(t.Finds) == 0 || indexed[t.Name] {
+		if t.Index == nil || indexed[[3]string{t.Database, t.Name, t.Index.Name}] {
 			continue
 		}
-		if err := s.exec(ctx, "add_people_index", t, nil); err != nil {
+		if err := s.exec(ctx, "add_index", t, nil); err != nil {
 			return fmt.Errorf("%s.%s: %w", t.Database, t.Name, err)
 		}
 	}

@@ -19,13 +19,21 @@ type table struct {
 	Deduplicates   bool     // remembers insert tokens
 	SyncsParts     bool     // syncs every part when it is written
 	Time           string   // the column that decides the partition's day
-	Finds          []string // quoted columns by which people are found
+	Index          *bloomFilters
 
 	// Of a table over those of all nodes of a Cluster: the database and the name that they
 	// have on each.
 	Cluster, OverDatabase, Over string
 
 	dataset *config.Dataset // nil for the quarantine
+}
+
+// bloomFilters is an index by whose columns rows are found: a filter of each granule, as
+// sure as its rate of false positives.
+type bloomFilters struct {
+	Name           string
+	Columns        []string // quoted
+	FalsePositives float64
 }
 
 // onePartition is the partitioning of tables whose rows leave one by one.
@@ -68,8 +76,11 @@ func personalTables(p *config.Policy, db Databases) map[string]*table {
 			t.PartitionBy = partitionBy(d.Time) // whole days expire at once
 		}
 		t.Comment = fmt.Sprintf("%s (%s)", d.Description, d.Clause)
-		for _, name := range d.Subject {
-			t.Finds = append(t.Finds, quote(name))
+		if len(d.Subject) > 0 {
+			t.Index = &bloomFilters{Name: config.ReservedPrefix + "people", FalsePositives: 0.05}
+			for _, name := range d.Subject {
+				t.Index.Columns = append(t.Index.Columns, quote(name))
+			}
 		}
 		tables[d.Name] = t
 	}
@@ -94,6 +105,8 @@ func trainingTable(p *config.Policy, db Databases) *table {
 	t := datasetTable(p, config.TrainingRecords(), db.Control)
 	t.PartitionBy = onePartition
 	t.Comment = t.dataset.Description
+	// Thousands are looked up at once, neighbours in the table: most granules have none.
+	t.Index = &bloomFilters{Name: config.ReservedPrefix + "items", Columns: []string{quote("item")}, FalsePositives: 0.0001}
 	return t
 }
 

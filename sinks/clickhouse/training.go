@@ -123,7 +123,7 @@ func (s *Store) Items(ctx context.Context, ids []sinks.ID) (map[sinks.ID]sinks.T
 		var item sinks.TrainingItem
 		var by string
 		var shared []string
-		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &item.Models, &by, &shared); err != nil {
+		if err := r.Scan(&id, &item.Bucket, &item.Key, &item.Derivatives, &item.Bytes, &item.UploadedAt, &item.Models, &by, &shared, &item.Buried); err != nil {
 			return err
 		}
 		err := item.Item.UnmarshalText([]byte(id))

@@ -2,8 +2,8 @@ CREATE TABLE IF NOT EXISTS {{name .Database .Name}} (
 {{- range $i, $c := .Columns}}{{if $i}},{{end}}
     {{name $c.Name}} {{$c.Type}} COMMENT {{literal $c.Comment}}
 {{- end}}
-{{- if .Finds}},
-    INDEX {{template "people_index.sql" .}}
+{{- with .Index}},
+    INDEX {{template "skip_index.sql" .}}
 {{- end}}
 )
 {{- if .Over}}

@@ -5,8 +5,8 @@ WITH
     objects AS (
         SELECT groupArray((item, at, organisation, subjects)) AS registrations, argMax(item, (at, item)) AS last_item
         FROM {{name .Control "training"}} AS training
-        WHERE kind = 'training_item' AND training.item NOT IN (SELECT item FROM {{name .Control "tombstones"}})
-          AND (bucket, object_key) IN (SELECT bucket, object_key FROM {{name .Control "training"}} WHERE kind = 'training_item' AND item IN (SELECT item FROM wanted))
+        WHERE kind = 'training_item' AND training.item NOT IN ({{template "wanted_buried.sql" .}})
+          AND (bucket, object_key) IN ({{template "wanted_objects.sql" .}})
         GROUP BY bucket, object_key
     ),
     (SELECT groupArray((subject, organisation, starts_at, ends_at)) FROM ({{template "holds_in_force.sql" .}})) AS holds

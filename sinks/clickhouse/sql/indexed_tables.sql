@@ -1,1 +1,1 @@
-SELECT table FROM system.data_skipping_indices WHERE database = {{literal .Telemetry}} AND name = 'lapse_people'
+SELECT database, table, name FROM system.data_skipping_indices WHERE database IN ({{literal .Telemetry}}, {{literal .Control}})
