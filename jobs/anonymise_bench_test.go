@@ -31,7 +31,7 @@ func (s *site) fillDays(n, days int) {
 		SETTINGS max_partitions_per_insert_block = 0, max_insert_threads = 2, min_insert_block_size_rows = 4000000`, days, n))
 	s.execute("INSERT INTO {control}.sources (source, lapse_source, dated, state) VALUES (generateUUIDv4(), 1, false, 'complete')")
 	s.execute("OPTIMIZE TABLE {personal}.events FINAL")
-	s.settle("events")
+	s.settle()
 }
 
 // published is what the finest level publishes of an event, written by hand.
@@ -63,7 +63,7 @@ func BenchmarkAnonymise(b *testing.B) {
 			inserting = append(inserting, timed(func() {
 				s.execute("INSERT INTO {personal}.inserted SELECT " + published + " FROM {personal}.events SETTINGS max_insert_threads = 2")
 			}))
-			s.settle("inserted")
+			s.settle()
 			updating = append(updating, timed(func() {
 				s.execute(`ALTER TABLE {personal}.updated UPDATE user_id = '', anonymous_id = '', device_id = '', ip = '', user_agent = '', city = '',
 					url = replaceRegexpAll(cutQueryStringAndFragment(path(url)), '/([0-9]+|[0-9a-zA-Z_-]*[0-9][0-9a-zA-Z_-]{15,}|[^/]*@[^/]*|[^/]{40,})', '/:id'),

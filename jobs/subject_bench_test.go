@@ -4,11 +4,15 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
+	"github.com/facesoft/lapse/sinks/sinktest"
 )
 
 // benchEvents is how many events the benchmark of erasures holds; make bench-erase takes
@@ -48,14 +52,34 @@ func (s *site) fillEvents(n int) {
 	s.execute("OPTIMIZE TABLE {personal}.events FINAL") // as they are once their days are over
 }
 
-// settle waits until merges have come to rest, so that none of them is measured.
-func (s *site) settle(table string) {
+// settle waits until the engine has come to rest and all is on disk, so that neither merges
+// nor the removal of what they have left is measured: no table shows the latter.
+func (s *site) settle() {
 	s.Helper()
-	for range 600 {
-		if s.count("SELECT count() FROM system.merges WHERE database = '"+s.options.Databases.Telemetry+"' AND table = '"+table+"'") == 0 {
-			return
+	pid := sinktest.Engine(s).EnginePID
+	busy := func() (ticks float64) {
+		raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			s.Skipf("whether the engine is at rest cannot be seen here: %v", err)
 		}
-		time.Sleep(100 * time.Millisecond)
+		_, rest, _ := strings.Cut(string(raw), ") ")
+		for _, field := range strings.Fields(rest)[11:13] { // user and system time; see proc(5)
+			n, err := strconv.ParseFloat(field, 64)
+			if err != nil {
+				s.Fatal(err)
+			}
+			ticks += n
+		}
+		return ticks
+	}
+	unix.Sync()
+	for before, quiet := busy(), 0; quiet < 3; {
+		time.Sleep(time.Second)
+		now := busy()
+		if quiet++; now-before > 10 { // hundredths of a second
+			quiet = 0
+		}
+		before = now
 	}
 }
 
@@ -78,6 +102,7 @@ func BenchmarkErasePeople(b *testing.B) {
 			users[i] = fmt.Sprint("erased-", i)
 		}
 		one := sinks.Person{ID: sinks.NewID(), Identifiers: []sinks.Identifier{{Column: "user_id", Text: "user-17"}}}
+		s.settle()
 		best := time.Hour
 		for range 5 {
 			start := time.Now()
@@ -96,6 +121,7 @@ func BenchmarkErasePeople(b *testing.B) {
 			s.execute("ALTER TABLE {personal}.bare DELETE WHERE user_id IN (SELECT u FROM {personal}.who) SETTINGS mutations_sync = 2")
 			return time.Since(start)
 		}()
+		s.settle()
 		b.StartTimer()
 		start := time.Now()
 		s.erase(at)

@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -44,7 +45,10 @@ func (s *Store) EachPersonRow(ctx context.Context, dataset string, person sinks.
 	}
 	data.TupleType = "Tuple(" + strings.Join(parts, ", ") + ")"
 	all := s.everywhere(t) // in one order
-	data.search = &search{Database: all.Database, Name: all.Name, Time: t.Time, Columns: t.dataset.Subject}
+	data.search = &search{Database: all.Database, Name: all.Name, Time: t.Time, Columns: named(t.dataset.Subject, person.Identifiers)}
+	if len(data.Columns) == 0 {
+		return nil
+	}
 	of, err := externalIdentifiers(externalPeople, person.Identifiers)
 	if err != nil {
 		return err
@@ -61,4 +65,12 @@ func (s *Store) EachPersonRow(ctx context.Context, dataset string, person sinks.
 		return fmt.Errorf("read the person's rows of %s: %w", dataset, err)
 	}
 	return nil
+}
+
+// named returns those of the columns of which there is an identifier: others need not be
+// read.
+func named(columns []string, identifiers []sinks.Identifier) []string {
+	return slices.DeleteFunc(slices.Clone(columns), func(c string) bool {
+		return !slices.ContainsFunc(identifiers, func(i sinks.Identifier) bool { return i.Column == c })
+	})
 }
