@@ -259,7 +259,7 @@ func checkReceipt(raw []byte, keys []note.Verifier) (*receipt, error) {
 	for _, entry := range r.Entries {
 		proved, err := auditlog.CheckProof([]byte(entry.Proof), keys...)
 		if err != nil {
-			return nil, fmt.Errorf("entry %s: %w", entry.Entry, err)
+			return nil, fmt.Errorf("does not prove entry %s: %w", entry.Entry, err)
 		}
 		e := proved.Entry
 		for what, same := range map[string]bool{
@@ -271,13 +271,13 @@ func checkReceipt(raw []byte, keys []note.Verifier) (*receipt, error) {
 			"the policy's name": e.Policy.Name == r.Policy.Name,
 		} {
 			if !same {
-				return nil, fmt.Errorf("entry %s: the proved entry says otherwise: %s", entry.Entry, what)
+				return nil, fmt.Errorf("says of entry %s what the log does not: %s", entry.Entry, what)
 			}
 		}
 	}
 	stages := slices.DeleteFunc(slices.Clone(r.Stages), func(s receiptStage) bool { return s.Expected })
 	if !slices.Equal(stages, r.stages()) {
-		return nil, errors.New("its stages are not those of its entries")
+		return nil, errors.New("has stages that are not those of its entries")
 	}
 	return &r, nil
 }

@@ -56,10 +56,10 @@ func checkCertificate(raw []byte, keys []note.Verifier) (*certificate, error) {
 		seen[item.Item] = true
 		r, err := auditlog.CheckProof([]byte(item.Proof), keys...)
 		if err != nil {
-			return nil, fmt.Errorf("item %s: %w", item.Item, err)
+			return nil, fmt.Errorf("does not prove item %s: %w", item.Item, err)
 		}
 		if err := c.agrees(item, r); err != nil {
-			return nil, fmt.Errorf("item %s: the proved entry says otherwise: %w", item.Item, err)
+			return nil, fmt.Errorf("says of item %s what its entry in the log does not: %w", item.Item, err)
 		}
 	}
 	again := certificate{Items: c.Items}
@@ -68,7 +68,7 @@ func checkCertificate(raw []byte, keys []note.Verifier) (*certificate, error) {
 		c.ByRule[i].Rationale = "" // words of the policy: nothing to be added up
 	}
 	if again.Totals != c.Totals || !slices.Equal(again.ByRule, c.ByRule) || !slices.Equal(again.Models, c.Models) {
-		return nil, errors.New("its sums are not those of its items")
+		return nil, errors.New("has sums that are not those of its items")
 	}
 	return &c, nil
 }

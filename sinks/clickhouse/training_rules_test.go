@@ -65,6 +65,24 @@ func TestEachRuleTakesWhatItSaysAndNothingElse(t *testing.T) {
 		"a purpose that is complete for one object": {[]string{
 			item("a", ""), item("b", ""), note(5, "purpose_completed", `"purpose":"p","bucket":"b","key":"a"`),
 		}, map[string]string{"a": "purpose_completed 5"}},
+		"said again": {[]string{
+			item("a", ""), note(5, "purpose_completed", `"purpose":"p"`), note(6, "purpose_opened", `"purpose":"p"`),
+			note(7, "purpose_completed", `"purpose":"p"`), note(9, "purpose_completed", `"purpose":"p"`),
+		}, map[string]string{"a": "purpose_completed 7"}},
+		"said again of one object": {[]string{
+			item("a", ""), note(7, "purpose_completed", `"purpose":"p","key":"a"`), note(5, "purpose_completed", `"purpose":"p","key":"a"`),
+			note(9, "purpose_completed", `"purpose":"p"`),
+		}, map[string]string{"a": "purpose_completed 5"}},
+		"withdrawn again": {[]string{
+			item("a", `,"subjects":["u"]`), note(5, "consent", `"decision":"withdrawn","subject":"u"`), note(6, "consent", `"decision":"granted","subject":"u"`),
+			note(7, "consent", `"decision":"withdrawn","key":"a"`), note(9, "consent", `"decision":"withdrawn","subject":"u"`),
+		}, map[string]string{"a": "consent_withdrawn 7"}},
+		"erased again": {[]string{
+			item("a", `,"subjects":["u"]`), note(5, "consent", `"decision":"erased","subject":"u"`), note(9, "consent", `"decision":"erased","subject":"u"`),
+		}, map[string]string{"a": "erasure 5"}},
+		"granted and withdrawn at once": {[]string{
+			item("a", `,"subjects":["u"]`), note(5, "consent", `"decision":"granted","subject":"u"`), note(5, "consent", `"decision":"withdrawn","subject":"u"`),
+		}, map[string]string{"a": "consent_withdrawn 5"}},
 		"the last of two purposes": {[]string{
 			item("a", `,"purposes":["p","q"]`), item("b", `,"purposes":["p","q"]`),
 			note(5, "purpose_completed", `"purpose":"p"`), note(7, "purpose_completed", `"purpose":"q","key":"a"`),

@@ -197,7 +197,11 @@ func since(truth *traffic.Training, item *traffic.Item, rule sinks.Rule, now tim
 	default:
 		for _, d := range truth.Decisions {
 			mine := d.Key == item.Key || d.Organisation == item.Organisation || slices.Contains(item.Subjects, d.Subject)
-			if mine && !d.At.Before(item.Uploaded) && !d.At.After(now) {
+			switch {
+			case !mine || d.At.Before(item.Uploaded) || d.At.After(now):
+			case d.Granted:
+				at = time.Time{}
+			case at.IsZero(): // what is said again changes nothing
 				at = d.At
 			}
 		}

@@ -5,7 +5,8 @@
        Consent: of the decisions that apply to an item the latest counts, its own at the
        upload among them; of simultaneous ones a withdrawal. Purposes: the item is needed
        until the last of them is complete, for itself or as a whole; one that serves none
-       is not needed from the start. A mark holds as long as the item has been due ever
+       is not needed from the start. What is said again counts from when it was said first, or first
+       since the item was restored. A mark holds as long as the item has been due ever
        since, and until it is restored; what has happened before that counts no more where
        the rule can be restored.
 
@@ -15,26 +16,25 @@
 WITH
     toDateTime64(0, 3, 'UTC') AS never,
     (
-        SELECT (groupArray(purpose), groupArray(completed_at))
+        SELECT (groupArray(purpose), groupArray(completions))
         FROM (
             SELECT
                 toString(purpose) AS purpose,
-                maxIf(at, kind = 'training_purpose_completed') AS completed_at,
-                maxIf(at, kind = 'training_purpose_opened') AS opened_at
+                maxIf(at, kind = 'training_purpose_opened') AS opened_at,
+                arrayFilter(t -> t >= opened_at, groupArrayIf(at, kind = 'training_purpose_completed')) AS completions
             FROM {{name .Control "training"}}
             WHERE kind IN ('training_purpose_completed', 'training_purpose_opened') AND object_key = '' AND at <= {now:DateTime64(3, 'UTC')}
             GROUP BY purpose
-            HAVING completed_at > toDateTime64(0, 3, 'UTC') AND completed_at >= opened_at
+            HAVING notEmpty(completions)
         )
     ) AS complete
 SELECT
     *,
-    arrayMap(p -> least(
-        if(indexOf(complete.1, p) = 0, latest_time, complete.2[indexOf(complete.1, p)]),
-        if(indexOf(own.1, p) = 0, latest_time, own.2[indexOf(own.1, p)])
-    ), serves) AS completions,
+    arrayMap(p -> arrayConcat(complete.2[indexOf(complete.1, p)], own.2[indexOf(own.1, p)]), serves) AS completions,
     toDateTime64('2299-12-31 23:59:59.999', 3, 'UTC') AS latest_time,
-    if(empty(serves), uploaded_at, arrayMax(completions)) AS completed_at,
+    if(empty(serves), uploaded_at, arrayMax(arrayMap(
+        times -> multiIf(empty(times), latest_time, arrayMax(times) > restored_at, arrayMin(arrayFilter(t -> t > restored_at, times)), arrayMax(times)), completions
+    ))) AS completed_at,
     greatest(uploaded_at, restored_at) AS kept_since,
     erased_at > never AND erased_at <= {{.Before "erasure"}} AS by_erasure,
     last.2 AND last.1 <= {{.Before "consent_withdrawn"}} AS by_withdrawal,
@@ -57,14 +57,18 @@ LEFT JOIN (
 {{template "decided_items.sql" .}}
 ) AS decided USING (id)
 LEFT JOIN (
-    SELECT i.item AS id, (groupArray(toString(c.purpose)), groupArray(c.at)) AS own
-    FROM {{name .Control "training"}} AS i
-    INNER JOIN (
-        SELECT bucket, object_key, purpose, at
-        FROM {{name .Control "training"}}
-        WHERE kind = 'training_purpose_completed' AND object_key != '' AND at <= {now:DateTime64(3, 'UTC')}
-    ) AS c USING (object_key)
-    WHERE i.kind = 'training_item' AND c.bucket IN ('', i.bucket) AND c.at >= i.at
+    SELECT id, (groupArray(purpose), groupArray(completions)) AS own
+    FROM (
+        SELECT i.item AS id, toString(c.purpose) AS purpose, groupArray(c.at) AS completions
+        FROM {{name .Control "training"}} AS i
+        INNER JOIN (
+            SELECT bucket, object_key, purpose, at
+            FROM {{name .Control "training"}}
+            WHERE kind = 'training_purpose_completed' AND object_key != '' AND at <= {now:DateTime64(3, 'UTC')}
+        ) AS c USING (object_key)
+        WHERE i.kind = 'training_item' AND c.bucket IN ('', i.bucket) AND c.at >= i.at
+        GROUP BY id, purpose
+    )
     GROUP BY id
 ) AS completed USING (id)
 LEFT JOIN (

@@ -1,6 +1,6 @@
 SELECT
     id, multiIf(rule = 0 AND {{template "restricted_item.sql" .}}, 'restricted', rule = 0, 'active', marked_at = toDateTime64(0, 3, 'UTC'), 'due', 'marked') AS state,
-    bucket, object_key, uploader, media, size, uploaded_at, serves, arrayFilter((p, c) -> c = latest_time, serves, completions), people, reference, age, made,
+    bucket, object_key, uploader, media, size, uploaded_at, serves, arrayFilter((p, times) -> empty(times), serves, completions), people, reference, age, made,
     rule, since, marked_at
 FROM (
 {{template "judged_items.sql" .}}
