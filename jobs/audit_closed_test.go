@@ -3,6 +3,7 @@ package jobs_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -294,6 +295,14 @@ func (d *disturbance) office(t *testing.T) *office {
 
 // run lets one Append fail. It reports whether there was one.
 func (d *disturbance) run(t *testing.T, at int, persisted bool) (met bool) {
+	t.Helper()
+	t.Run(fmt.Sprintf("append %d, persisted %v", at, persisted), func(t *testing.T) { // its databases end with it
+		met = d.disturb(t, at, persisted)
+	})
+	return met
+}
+
+func (d *disturbance) disturb(t *testing.T, at int, persisted bool) (met bool) {
 	t.Helper()
 	o := d.office(t)
 	f := &failing{Log: o.log, at: at, persisted: persisted}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 
+	driver "github.com/ClickHouse/clickhouse-go/v2"
+
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 	"github.com/facesoft/lapse/sinks/clickhouse"
@@ -80,11 +82,31 @@ func Store(t testing.TB, p *config.Policy) (*clickhouse.Store, clickhouse.Option
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	t.Cleanup(func() { _ = s.Close(); drop(t, o) })
 	if err := s.Prepare(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return s, o
+}
+
+// drop removes the databases of a test that has ended. Their tables would be looked at
+// for as long as the engine runs: in the background, and by every statement that looks
+// through all there are.
+func drop(t testing.TB, o clickhouse.Options) {
+	conn, err := driver.Open(&driver.Options{
+		Addr: o.Addresses, Auth: driver.Auth{Username: o.User, Password: o.Password},
+		Settings: driver.Settings{"check_table_dependencies": 0}, // a test may have left something that looks into them
+	})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	defer conn.Close() //nolint:errcheck // nothing is left to be done on it
+	for _, name := range []string{o.Databases.Readable, o.Databases.Analytics, o.Databases.Telemetry, o.Databases.Control} {
+		if err := conn.Exec(context.Background(), "DROP DATABASE IF EXISTS `"+name+"`"); err != nil {
+			t.Errorf("drop what the test has left: %v", err)
+		}
+	}
 }
 
 // Policy parses a policy or ends the test.
