@@ -104,6 +104,7 @@ func plantCanaries(t *testing.T, w *world) (input string) {
 func TestNoCanaryReachesTheAuditLog(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.keepEngine()
 	input := plantCanaries(t, w)
 	w.must(jobCommand("ingest")...)
 	code, out := w.code("run", "ingest", "--as-of", received, input)

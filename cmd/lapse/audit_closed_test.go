@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"os"
 	"path/filepath"
@@ -86,26 +85,6 @@ func TestNothingHappensWithoutTheAuditLog(t *testing.T) {
 	w.must("audit", "verify")
 	if out := w.must(jobCommand("purge")...); strings.Contains(out, "unchanged") {
 		t.Errorf("nothing was due, so the test shows nothing:\n%s", out)
-	}
-}
-
-// keepEngine keeps this world's engine running between its commands.
-func (w *world) keepEngine() {
-	w.t.Helper()
-	c := w.command("engine", "run")
-	started, err := c.StdoutPipe()
-	if err == nil {
-		err = c.Start()
-	}
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() {
-		_ = c.Process.Signal(os.Interrupt)
-		_ = c.Wait()
-	})
-	if _, err := bufio.NewReader(started).ReadString('\n'); err != nil {
-		w.t.Fatalf("the engine does not run: %v", err)
 	}
 }
 

@@ -20,6 +20,7 @@ func TestNoIdentifierLeaves(t *testing.T) {
 	c := smallTraffic()
 	c.AccessLines = 17_000 // enough for texts to be published
 	w := makeWorld(t, c)
+	w.keepEngine()
 	identifiers := w.identifiers()
 	if len(identifiers) < 500 {
 		t.Fatalf("the input holds only %d identifiers", len(identifiers))

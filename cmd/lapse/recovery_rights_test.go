@@ -80,6 +80,7 @@ func TestKilledWhileAnswering(t *testing.T) {
 		args = append([]string{"subject"}, append(args, "--subject", "user_id=ann")...)
 		t.Run(c.right, func(t *testing.T) {
 			undisturbed := before.copy(t)
+			undisturbed.keepEngine()
 			undisturbed.must(args...)
 			want := undisturbed.effect()
 			for i, failpoint := range append(c.boundaries, "subject.answered", "request.ended", "subject.intent", "subject.noted", "subject.executed") {
@@ -89,6 +90,9 @@ func TestKilledWhileAnswering(t *testing.T) {
 					}
 					t.Parallel()
 					w := before.copy(t)
+					if os.Getenv("LAPSE_SOAK") == "" {
+						w.keepEngine()
+					}
 					killed := w.command(args...)
 					killed.Env = append(os.Environ(), "LAPSE_FAILPOINT="+failpoint)
 					out, err := killed.CombinedOutput()

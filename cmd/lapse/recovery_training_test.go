@@ -176,6 +176,9 @@ func TestPurgeKilledAnywhereEndsTheSame(t *testing.T) {
 	for _, point := range points {
 		t.Run(strings.TrimPrefix(point, "purge."), func(t *testing.T) {
 			w := before.copy(t)
+			if os.Getenv("LAPSE_SOAK") == "" {
+				w.keepEngine() // TestKilled has it die in a purge
+			}
 			w.killedAt(point, "purge")
 			w.purge()
 			w.check()

@@ -19,6 +19,7 @@ import (
 func TestReportAgreesWithWhatWasDone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	w.keepEngine()
 	w.must(jobCommand("ingest")...)
 	before := w.officer("--as-of", expired)
 	if len(before.Overdue()) == 0 || before.Overdue()[0].Seconds == 0 {

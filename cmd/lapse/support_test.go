@@ -113,6 +113,24 @@ func (w *world) copy(t *testing.T) *world {
 	return other
 }
 
+// keepEngine keeps the engine up between this world's commands until the test ends. Most
+// of what a short command costs is otherwise the engine's start. A command that is killed
+// is then all that dies: where its engine has to die with it, as in a power cut, leave
+// this out, and where the world's files are copied.
+func (w *world) keepEngine() {
+	w.t.Helper()
+	a := w.opener()
+	i := &installation{app: a, settings: a.settings}
+	if err := i.startEngine(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() {
+		if err := i.Close(); err != nil {
+			w.t.Error(err)
+		}
+	})
+}
+
 // command returns the program's command line in this world.
 func (w *world) command(args ...string) *exec.Cmd {
 	c := exec.Command("lapse", args...)
