@@ -40,7 +40,7 @@ test: engine tools ## Run every test
 soak: engine ## Run the long fault tests
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m ./sinks/auditlog
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m ./sinks/spool
-	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run RequirementsHold ./sinks/clickhouse
+	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run 'RequirementsHold|ItemsAreDue' ./sinks/clickhouse
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run 'NoEffect|DirtyInput|BesideItself' ./jobs
 	LAPSE_SOAK=1 go test -count=1 -timeout 60m -run Optimum ./jobs/kanon
 	LAPSE_SOAK=1 go test -count=1 -timeout 120m -tags failpoints ./cmd/lapse # ten minutes of a schedule of seconds, too
