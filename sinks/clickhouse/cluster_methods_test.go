@@ -15,7 +15,7 @@ var onFirst = []string{
 	"EachPersonRow", "ExpiredConsents", "ForgetConsents", // over the tables of all nodes
 	"Account", "Activated", "BeginReplay", "ConsentsOf", "CopiedEntries", "CopyEntries", "CountQuarantined", "Disclosures", "DueItems",
 	"EachItem", "EachKnown", "EachWithdrawn", "EndReplay", "EraseFromTraining", "Erasures", "ErasuresOf", "Expected", "FirstMissing",
-	"Forget", "ForgetPeople", "Forgettable", "HeldItems", "HeldSubjects", "Holds", "Items", "KnownBuckets", "LastRuns", "LastScheduled",
+	"Forget", "Forgettable", "HeldItems", "HeldSubjects", "Holds", "Items", "KnownBuckets", "LastRuns", "LastScheduled",
 	"LastSuccesses", "LatestConsents", "MarkDueItems", "NoteRequests", "NoteStrays", "Notes", "Pending", "PeopleOf", "PlaceHold",
 	"PruneRuns", "PutRequests", "PutTombstones", "QuarantineGroups", "QuarantinedRecords", "QuarantinedSources", "RecordActivation",
 	"RecordConsents", "RecordDisclosure", "RecordErasures", "RecordReplayed", "RecordRun", "RecordSource", "ReleaseHold",

@@ -146,6 +146,15 @@ func (c *Cluster) ErasePeople(ctx context.Context, dataset string, partitions []
 	return whole(rows), left, err
 }
 
+// ForgetPeople implements sinks.RequestRegister. Every node has searched for the people.
+func (c *Cluster) ForgetPeople(ctx context.Context, requests []sinks.ID) (left sinks.Absence, err error) {
+	_, err = on(ctx, c, c.nodes, func(ctx context.Context, s *Store) (struct{}, error) { return struct{}{}, s.kept.end(ctx) })
+	if err != nil {
+		return left, err
+	}
+	return c.Store.ForgetPeople(ctx, requests)
+}
+
 // CountUnrectified implements sinks.Rectification.
 func (c *Cluster) CountUnrectified(ctx context.Context, dataset string, person sinks.Person, values map[string]string, asOf time.Time) (sum uint64, err error) {
 	counts, err := on(ctx, c, c.keeping(dataset), func(ctx context.Context, s *Store) (uint64, error) {

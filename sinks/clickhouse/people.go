@@ -38,10 +38,16 @@ type search struct {
 	Many                  bool     // people, so that all granules hold some
 	Partitioned           bool     // the search is for some partitions only
 	Held                  *heldRows
+	Earlier               string // the rows of a search that this one goes on from
+	Anew                  bool   // trust neither what was found before nor an index
 
 	store      *Store
 	table      *table
+	dataset    string
 	parameters parameters
+	people     sinks.People
+	parts      parts // that it has looked through; nil unless it may be kept
+	expiry     *time.Timer
 }
 
 // externalPeople is the name of the table of people where it travels with the statement.
@@ -58,16 +64,27 @@ func (x *search) People() string {
 	return quote(x.Control) + "." + quote(x.PeopleTable)
 }
 
-// newSearch begins a search in one table. It has to be ended.
+// newSearch searches one table. The search has to be ended, or left.
 func (s *Store) newSearch(ctx context.Context, dataset string, people sinks.People, partitions []sinks.Partition, asOf time.Time) (*search, error) {
+	x, err := s.prepareSearch(ctx, dataset, people, partitions, asOf)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.find(ctx); err != nil {
+		return nil, errors.Join(err, x.end(ctx))
+	}
+	return x, nil
+}
+
+func (s *Store) prepareSearch(ctx context.Context, dataset string, people sinks.People, partitions []sinks.Partition, asOf time.Time) (*search, error) {
 	t, err := s.table(dataset)
 	if err != nil {
 		return nil, err
 	}
-	name := stagePrefix + sinks.NewID().String()
 	x := &search{
-		Control: s.db.Control, PeopleTable: name + "_people", RowTable: name + "_rows", RecordTable: name + "_records", Database: t.Database, Name: t.Name, Time: t.Time,
-		Partitioned: len(partitions) > 0, Many: people.Erased != nil || len(people.Persons) > fewPeople, store: s, table: t, parameters: holdParameters(dataset, asOf),
+		Control: s.db.Control, Database: t.Database, Name: t.Name, Time: t.Time,
+		Partitioned: len(partitions) > 0, Many: people.Erased != nil || len(people.Persons) > fewPeople,
+		store: s, table: t, dataset: dataset, people: people, parameters: holdParameters(dataset, asOf),
 	}
 	x.parameters["partitions"] = arrayOf(partitionIDs(partitions))
 	if t.dataset != nil {
@@ -85,24 +102,52 @@ func (s *Store) newSearch(ctx context.Context, dataset string, people sinks.Peop
 		held.ByPartition = false // people are tied over all of the table
 		x.Held = &held
 	}
-	if err := x.fill(ctx, people); err != nil {
-		return nil, errors.Join(err, x.end(ctx))
-	}
 	return x, nil
 }
 
-// fill says whom the search is for, and finds their rows.
-func (x *search) fill(ctx context.Context, people sinks.People) error {
+// find finds the rows of the people. In a table without rows there is nothing to look for.
+func (x *search) find(ctx context.Context) (err error) {
+	before, err := x.activeParts(ctx)
+	if err != nil {
+		return err
+	}
+	if len(before) == 0 {
+		return nil
+	}
+	earlier := x.store.kept.take(x)
+	if earlier != nil {
+		defer func() { err = errors.Join(err, earlier.end(ctx)) }()
+	}
+	name := stagePrefix + sinks.NewID().String()
+	x.PeopleTable, x.RowTable = name+"_people", name+"_rows"
 	for _, statement := range []string{"create_people", "create_people_rows"} {
 		if err := x.store.exec(ctx, statement, x, nil); err != nil {
 			return err
 		}
 	}
-	if err := x.fillPeople(ctx, people); err != nil {
+	if err := x.fillPeople(ctx, x.people); err != nil {
 		return err
 	}
-	return x.store.exec(ctx, "find_people_rows", x, x.parameters)
+	if seen := earlier.partsAmong(before); len(seen) > 0 {
+		x.Earlier, x.parameters["seen"] = earlier.RowTable, arrayOf(slices.Collect(maps.Keys(seen)))
+		if err := x.store.exec(ctx, "copy_people_rows", x, x.parameters); err != nil {
+			return err
+		}
+		if len(seen) == len(before) {
+			x.parts = seen
+			return nil
+		}
+	}
+	if err := x.store.exec(ctx, "find_people_rows", x, x.parameters); err != nil || !x.lasts() {
+		return err
+	}
+	after, err := x.activeParts(ctx)
+	x.parts = before.among(after)
+	return err
 }
+
+// empty reports whether there was nothing to look for the people in.
+func (x *search) empty() bool { return x.RowTable == "" }
 
 func (x *search) fillPeople(ctx context.Context, people sinks.People) error {
 	if people.Erased == nil {
@@ -138,16 +183,25 @@ func hashPads(keys []sinks.LedgerKey) (*ext.Table, error) {
 }
 
 // end removes what the search has made.
-func (x *search) end(ctx context.Context) error {
-	ctx = context.WithoutCancel(ctx)
-	return errors.Join(x.store.dropStage(ctx, x.PeopleTable), x.store.dropStage(ctx, x.RowTable), x.store.dropStage(ctx, x.RecordTable))
+func (x *search) end(ctx context.Context) error { return x.drop(context.WithoutCancel(ctx)) }
+
+func (x *search) drop(ctx context.Context) (err error) {
+	for _, name := range []string{x.PeopleTable, x.RowTable, x.RecordTable} {
+		if name != "" {
+			err = errors.Join(err, x.store.dropStage(ctx, name))
+		}
+	}
+	return err
 }
 
 // byPartition counts what was found.
-func (x *search) byPartition(ctx context.Context, dataset string) (rows []sinks.PeopleRows, err error) {
+func (x *search) byPartition(ctx context.Context) (rows []sinks.PeopleRows, err error) {
+	if x.empty() {
+		return nil, nil
+	}
 	err = x.store.query(ctx, "people_by_partition", x, nil, func(r driver.Rows) error {
 		var id string
-		n := sinks.PeopleRows{Dataset: dataset}
+		n := sinks.PeopleRows{Dataset: x.dataset}
 		if err := r.Scan(&id, &n.Rows, &n.Held, &n.People); err != nil {
 			return err
 		}
@@ -165,10 +219,13 @@ func (x *search) byPartition(ctx context.Context, dataset string) (rows []sinks.
 	return rows, err
 }
 
-func (x *search) byPerson(ctx context.Context, dataset string) (rows []sinks.PersonRows, err error) {
+func (x *search) byPerson(ctx context.Context) (rows []sinks.PersonRows, err error) {
+	if x.empty() {
+		return nil, nil
+	}
 	err = x.store.query(ctx, "people_by_person", x, nil, func(r driver.Rows) error {
 		var person uuid.UUID
-		n := sinks.PersonRows{Dataset: dataset}
+		n := sinks.PersonRows{Dataset: x.dataset}
 		err := r.Scan(&person, &n.Rows, &n.Held, &n.Last)
 		n.Person = sinks.ID(person)
 		rows = append(rows, n)
@@ -228,12 +285,12 @@ func (s *Store) CountPeople(ctx context.Context, people sinks.People, asOf time.
 		if err != nil {
 			return nil, nil, fmt.Errorf("count people in %s: %w", dataset, err)
 		}
-		byPartition, err := x.byPartition(ctx, dataset)
+		byPartition, err := x.byPartition(ctx)
 		var byPerson []sinks.PersonRows
 		if err == nil {
-			byPerson, err = x.byPerson(ctx, dataset)
+			byPerson, err = x.byPerson(ctx)
 		}
-		if err = errors.Join(err, x.end(ctx)); err != nil {
+		if err = errors.Join(err, x.leave(ctx)); err != nil {
 			return nil, nil, fmt.Errorf("count people in %s: %w", dataset, err)
 		}
 		partitions, persons = append(partitions, byPartition...), append(persons, byPerson...)
@@ -249,26 +306,30 @@ func (s *Store) ErasePeople(ctx context.Context, dataset string, partitions []si
 		return nil, left, fmt.Errorf("erase people from %s: %w", dataset, err)
 	}
 	defer func() { err = errors.Join(err, x.end(ctx)) }()
-	if rows, err = x.byPartition(ctx, dataset); err != nil {
+	if rows, err = x.byPartition(ctx); err != nil {
 		return nil, left, err
 	}
-	for _, statement := range []string{"create_people_records", "fill_people_records"} {
-		if err := s.exec(ctx, statement, x, nil); err != nil {
-			return nil, left, err
+	found := slices.ContainsFunc(rows, func(n sinks.PeopleRows) bool { return n.Rows > 0 })
+	if found {
+		x.RecordTable = stagePrefix + sinks.NewID().String() + "_records"
+		for _, statement := range []string{"create_people_records", "fill_people_records"} {
+			if err := s.exec(ctx, statement, x, nil); err != nil {
+				return nil, left, err
+			}
 		}
-	}
-	if slices.ContainsFunc(rows, func(n sinks.PeopleRows) bool { return n.Rows > 0 }) {
 		if err := s.mutate(ctx, x.table, "erase_people", x); err != nil {
 			return rows, left, err
 		}
 	}
 	sinks.Failpoint("subject.mutated")
-	left, err = x.awaitGone(ctx)
-	return rows, left, err
+	if left, err = x.awaitGone(ctx); err == nil && found {
+		left.Rows, err = x.countErased(ctx, asOf)
+	}
+	return rows, left, errors.Join(err, s.durable())
 }
 
-// awaitGone waits until no row that was to be erased is counted and no part of before
-// the mutation is on disk. Parts that merges leave meanwhile hold none of the rows.
+// awaitGone waits until no part of before the mutation is on disk. Parts that merges leave
+// meanwhile hold none of the rows.
 func (x *search) awaitGone(ctx context.Context) (left sinks.Absence, err error) {
 	version, err := x.store.generation(ctx, x.table)
 	if err != nil {
@@ -280,18 +341,37 @@ func (x *search) awaitGone(ctx context.Context) (left sinks.Absence, err error) 
 			return left, err
 		}
 		err := x.store.queryRow(ctx, "people_leftovers", x, parameters{"version": fmt.Sprint(version)}, &left.Inactive, &left.Active, &left.Detached)
-		if err != nil {
+		if err != nil || left.Inactive == 0 && left.Active == 0 || until.expired() {
 			return left, err
-		}
-		if left.Inactive == 0 && left.Active == 0 || until.expired() {
-			break
 		}
 		if err := until.wait(ctx); err != nil {
 			return left, err
 		}
 	}
-	err = x.store.queryRow(ctx, "count_erased_people", x, nil, &left.Rows)
-	return left, errors.Join(err, x.store.durable())
+}
+
+// countErased counts the rows that were to be erased and are still there. Where somebody
+// may ask for the same people next, it looks for the people again, in all that there is,
+// and keeps what it finds: that costs no more than to look for the records. A row that is
+// left names its people as before: whoever changes identifiers has to wait (see jobs).
+func (x *search) countErased(ctx context.Context, asOf time.Time) (n uint64, err error) {
+	again, err := x.store.prepareSearch(ctx, x.dataset, x.people, nil, asOf)
+	if err != nil {
+		return 0, err
+	}
+	if !again.lasts() {
+		err = x.store.queryRow(ctx, "count_erased_people", x, nil, &n)
+		return n, err
+	}
+	again.Anew = true
+	if err = again.find(ctx); err == nil && !again.empty() {
+		data := map[string]any{"Control": x.Control, "RowTable": again.RowTable, "RecordTable": x.RecordTable}
+		err = x.store.queryRow(ctx, "count_left_people", data, nil, &n)
+	}
+	if err != nil {
+		return 0, errors.Join(err, again.end(ctx))
+	}
+	return n, again.leave(ctx)
 }
 
 // pair is two columns of a table that can tie identifiers together.

@@ -26,6 +26,9 @@ func (s *Store) RectifyRows(ctx context.Context, dataset string, person sinks.Pe
 	if err != nil {
 		return 0, 0, fmt.Errorf("rectify rows of %s: %w", dataset, err)
 	}
+	if x.empty() {
+		return 0, 0, nil
+	}
 	defer func() {
 		err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), x.ValueTable), x.end(ctx))
 	}()
@@ -44,6 +47,9 @@ func (s *Store) CountUnrectified(ctx context.Context, dataset string, person sin
 	x, err := s.newRectification(ctx, dataset, person, values, asOf)
 	if err != nil {
 		return 0, fmt.Errorf("count rows of %s: %w", dataset, err)
+	}
+	if x.empty() {
+		return 0, nil
 	}
 	defer func() {
 		err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), x.ValueTable), x.end(ctx))
@@ -66,6 +72,9 @@ func (s *Store) newRectification(ctx context.Context, dataset string, person sin
 		}
 		r.Rectified = append(r.Rectified, x.table.Columns[i])
 		row = append(row, values[name])
+	}
+	if x.empty() {
+		return r, nil
 	}
 	err = s.exec(ctx, "create_values", r, nil)
 	if err == nil {

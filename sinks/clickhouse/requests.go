@@ -50,15 +50,19 @@ var noEnd = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 // personRows are the rows that people are in tables: a row an identifier.
 func personRows(people []sinks.Person) (rows [][]any) {
 	for _, p := range people {
-		until := p.Until
-		if until.IsZero() {
-			until = noEnd
-		}
 		for _, i := range p.Identifiers {
-			rows = append(rows, []any{uuid.UUID(p.ID), i.Column, i.Text, until})
+			rows = append(rows, []any{uuid.UUID(p.ID), i.Column, i.Text, lastCounted(p)})
 		}
 	}
 	return rows
+}
+
+// lastCounted is the time of a person's last event that counts.
+func lastCounted(p sinks.Person) time.Time {
+	if p.Until.IsZero() {
+		return noEnd
+	}
+	return p.Until
 }
 
 // termRows are the rows that the terms of people's requests are.
@@ -168,6 +172,9 @@ func (s *Store) eachOf(ctx context.Context, statement string, requests []sinks.I
 
 // ForgetPeople implements sinks.RequestRegister.
 func (s *Store) ForgetPeople(ctx context.Context, requests []sinks.ID) (left sinks.Absence, err error) {
+	if err := s.kept.end(ctx); err != nil {
+		return left, err
+	}
 	data := struct{ Control, Name, RequestTable string }{s.db.Control, "", stagePrefix + sinks.NewID().String() + "_requests"}
 	defer func() { err = errors.Join(err, s.dropStage(context.WithoutCancel(ctx), data.RequestTable)) }()
 	if err := s.exec(ctx, "create_forgotten_requests", data, nil); err != nil {

@@ -81,6 +81,7 @@ type Store struct {
 		idle    []*ch.Client
 	}
 	sortings sortings
+	kept     keptSearches
 }
 
 // settings are those that correctness rests on. With async_insert, on by default
@@ -120,6 +121,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("open clickhouse: %w", err)
 	}
 	s := &Store{conn: conn, policy: o.Policy, db: o.Databases, sync: o.Sync, trace: o.Trace, reserve: o.Reserve, cluster: o.Cluster, node: o.node}
+	s.kept.of, s.kept.lifetime = map[string]*search{}, keptFor
 	s.line.patience = cmp.Or(o.Patience, defaultPatience)
 	if err := s.line.hold(ctx, unavailable, func() error { return conn.Ping(ctx) }); err != nil {
 		return nil, errors.Join(fmt.Errorf("open clickhouse at %v: %w", o.Addresses, err), conn.Close())
@@ -151,11 +153,12 @@ func (s *Store) MemoryUse(ctx context.Context) (bytes uint64, err error) {
 	return uint64(max(tracked, 0)), err
 }
 
-// Close closes the connections.
+// Close removes what searches have left, and closes the connections.
 func (s *Store) Close() error {
+	err := s.kept.close()
 	s.natives.Lock()
 	defer s.natives.Unlock()
-	err := s.conn.Close()
+	err = errors.Join(err, s.conn.Close())
 	for _, client := range s.natives.idle {
 		err = errors.Join(err, client.Close())
 	}
