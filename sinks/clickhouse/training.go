@@ -72,10 +72,20 @@ func sinceEpoch(t time.Time) time.Time {
 	return t
 }
 
+// registersItems reports whether any item has been registered. To judge none takes as long
+// as to judge a few: most of it goes into the statement.
+func (s *Store) registersItems(ctx context.Context) (found bool, err error) {
+	err = s.queryRow(ctx, "registers_items", s.db, nil, &found)
+	return found, err
+}
+
 // DueItems implements sinks.TrainingRegister.
 func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs, page sinks.ItemPage) (items []sinks.TrainingItem, err error) {
 	if len(cutoffs) == 0 {
 		return nil, nil
+	}
+	if registered, err := s.registersItems(ctx); !registered {
+		return nil, err
 	}
 	limit := page.Limit
 	if limit == 0 {
@@ -98,6 +108,9 @@ func (s *Store) DueItems(ctx context.Context, now time.Time, cutoffs sinks.Train
 
 // MarkDueItems implements sinks.TrainingRegister.
 func (s *Store) MarkDueItems(ctx context.Context, now time.Time, cutoffs sinks.TrainingCutoffs, rule sinks.Rule) (marked uint64, err error) {
+	if registered, err := s.registersItems(ctx); !registered {
+		return 0, err
+	}
 	at := parameters{"now": milliseconds(now), "only": strconv.Itoa(numberOf(rule))}
 	if err := s.queryRow(ctx, "count_unmarked", s.judging(cutoffs), at, &marked); err != nil || marked == 0 {
 		return 0, err

@@ -19,7 +19,11 @@ func (s *Store) EachItem(ctx context.Context, now time.Time, cutoffs sinks.Train
 	if !f.Item.IsZero() {
 		p["item"] = f.Item.String()
 	}
-	if f.State != sinks.TrainingPurged {
+	registered, err := s.registersItems(ctx)
+	if err != nil {
+		return err
+	}
+	if registered && f.State != sinks.TrainingPurged {
 		listing := s.judging(cutoffs)
 		listing.Made = true
 		err := s.query(ctx, "list_items", listing, p, func(r driver.Rows) error {
