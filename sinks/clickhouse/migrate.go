@@ -3,6 +3,7 @@ package clickhouse
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -46,19 +47,25 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var made []string
 	for _, file := range files { // in the order of their numbers
 		name := strings.TrimSuffix(path.Base(file), ".sql")
 		if applied[name] {
 			continue
 		}
-		if err := s.apply(ctx, file, name); err != nil {
-			return fmt.Errorf("migration %s: %w", name, err)
+		if err = s.apply(ctx, file); err != nil {
+			err = fmt.Errorf("migration %s: %w", name, err)
+			break
 		}
+		made = append(made, name)
 	}
-	return nil
+	if len(made) == 0 {
+		return err
+	}
+	return errors.Join(err, s.insert(ctx, "record_migrations", s.db, len(made), func(i int) []any { return []any{made[i]} }))
 }
 
-func (s *Store) apply(ctx context.Context, file, name string) error {
+func (s *Store) apply(ctx context.Context, file string) error {
 	t, err := template.New(path.Base(file)).Funcs(template.FuncMap{"name": quote}).ParseFS(migrationFiles, file)
 	if err != nil {
 		return err
@@ -75,5 +82,5 @@ func (s *Store) apply(ctx context.Context, file, name string) error {
 			return Redact(err)
 		}
 	}
-	return s.exec(ctx, "record_migration", s.db, parameters{"name": name})
+	return nil
 }

@@ -38,11 +38,8 @@ func (s *Store) prepareControl(ctx context.Context) error {
 
 func (s *Store) prepareTables(ctx context.Context) error {
 	expected := s.expected()
-	for _, t := range expected {
-		t.SyncsParts = s.sync == nil
-		if err := s.exec(ctx, "create_table", t, nil); err != nil {
-			return fmt.Errorf("prepare clickhouse: %s.%s: %w", t.Database, t.Name, err)
-		}
+	if err := s.makeTables(ctx, expected); err != nil {
+		return fmt.Errorf("prepare clickhouse: %w", err)
 	}
 	live, err := s.live(ctx)
 	if err != nil {
@@ -62,6 +59,25 @@ func (s *Store) prepareTables(ctx context.Context) error {
 		return fmt.Errorf("prepare clickhouse: %w", err)
 	}
 	return s.compare(ctx, expected, wanted, live)
+}
+
+// makeTables makes the tables that are missing.
+func (s *Store) makeTables(ctx context.Context, expected []*table) error {
+	live, err := s.liveTables(ctx)
+	if err != nil {
+		return err
+	}
+	for _, t := range expected {
+		full := t.Database + "." + t.Name
+		if live[full] != nil {
+			continue
+		}
+		t.SyncsParts = s.sync == nil
+		if err := s.exec(ctx, "create_table", t, nil); err != nil {
+			return fmt.Errorf("%s: %w", full, err)
+		}
+	}
+	return nil
 }
 
 // expected returns every table that is compiled from the policy.
@@ -94,19 +110,25 @@ func (s *Store) expected() []*table {
 
 // liveTable is a table as ClickHouse describes it.
 type liveTable struct {
-	database, name, engine, partitionKey, sortingKey string
-	columns                                          []tableColumn
+	database, name, engine, partitionKey, sortingKey, comment string
+
+	columns []tableColumn
+}
+
+// liveTables reads which tables are in the databases, without their columns.
+func (s *Store) liveTables(ctx context.Context) (map[string]*liveTable, error) {
+	tables := map[string]*liveTable{}
+	return tables, s.query(ctx, "live_tables", s.db, nil, func(r driver.Rows) error {
+		t := &liveTable{}
+		err := r.Scan(&t.database, &t.name, &t.engine, &t.partitionKey, &t.sortingKey, &t.comment)
+		tables[t.database+"."+t.name] = t
+		return err
+	})
 }
 
 // live reads what is in the databases.
 func (s *Store) live(ctx context.Context) (map[string]*liveTable, error) {
-	tables := map[string]*liveTable{}
-	err := s.query(ctx, "live_tables", s.db, nil, func(r driver.Rows) error {
-		t := &liveTable{}
-		err := r.Scan(&t.database, &t.name, &t.engine, &t.partitionKey, &t.sortingKey)
-		tables[t.database+"."+t.name] = t
-		return err
-	})
+	tables, err := s.liveTables(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -194,13 +216,13 @@ func (s *Store) compare(ctx context.Context, expected []*table, wanted []*view, 
 		}
 		faults = multierror.Append(faults, fmt.Errorf("%s is not registered in the policy: describe it there as a dataset, or move it out of this database", full))
 	}
-	data := map[string]any{"Personal": s.mentionsPersonal(), "Telemetry": s.db.Telemetry, "Control": s.db.Control, "ControlTables": s.personalControlTables()}
+	data := map[string]any{"Personal": s.mentionsPersonal(), "Telemetry": s.db.Telemetry, "Control": s.db.Control, "Readable": s.db.Readable, "ControlTables": s.personalControlTables()}
 	err := s.query(ctx, "live_derivatives", data, nil, func(r driver.Rows) error {
 		var database, name, engine string
 		if err := r.Scan(&database, &name, &engine); err != nil {
 			return err
 		}
-		if (engine == distributedEngine || database == s.db.Readable) && known[database+"."+name] {
+		if engine == distributedEngine && known[database+"."+name] {
 			return nil // it holds nothing itself
 		}
 		faults = multierror.Append(faults, fmt.Errorf("%s.%s (%s) is derived from personal tables and not registered in the policy: what is deleted there would live on here; drop it", database, name, engine))

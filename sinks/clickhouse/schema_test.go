@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,12 +27,13 @@ func reopen(t *testing.T, o clickhouse.Options, policy string) *clickhouse.Store
 }
 
 // statement fills in the names of a store's databases: {personal}, {published},
-// {control}, and {elsewhere} for a database that is none of Lapse's.
+// {control} and {readable}, and {elsewhere} for a database that is none of Lapse's.
 func statement(o clickhouse.Options, sql string) string {
 	return strings.NewReplacer(
 		"{personal}", "`"+o.Databases.Telemetry+"`",
 		"{published}", "`"+o.Databases.Analytics+"`",
 		"{control}", "`"+o.Databases.Control+"`",
+		"{readable}", "`"+o.Databases.Readable+"`",
 		"{elsewhere}", "`"+elsewhere(o)+"`",
 	).Replace(sql)
 }
@@ -60,6 +62,10 @@ func TestPrepareRefusesWhatThePolicyDoesNotKnow(t *testing.T) {
 		"a table among the control tables": {
 			"CREATE TABLE {control}.notes (user String) ENGINE = MergeTree ORDER BY tuple()",
 			[]string{"{control}.notes", "not registered"},
+		},
+		"a view among the readable ones": {
+			"CREATE VIEW {readable}.all AS SELECT user FROM {personal}.visits",
+			[]string{"{readable}.all", "not registered"},
 		},
 		"a column": {
 			"ALTER TABLE {personal}.visits ADD COLUMN email String",
@@ -133,6 +139,25 @@ func TestPrepareRefusesWhatThePolicyDoesNotKnow(t *testing.T) {
 }
 
 // What only looks as if it were Lapse's business is left alone.
+// What is as the policy has it is looked at and left alone.
+func TestPrepareMakesNothingASecondTime(t *testing.T) {
+	t.Parallel()
+	_, o := store(t)
+	var ran []string
+	o.Trace = func(statement string, _ time.Duration) { ran = append(ran, statement) }
+	if err := reopen(t, o, visits).Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(ran, "live_derivatives") {
+		t.Errorf("nothing was looked at: %v", ran)
+	}
+	for _, statement := range []string{"create_table", "create_view", "add_column", "add_index", "record_migrations"} {
+		if slices.Contains(ran, statement) {
+			t.Errorf("%s again: %v", statement, ran)
+		}
+	}
+}
+
 func TestPrepareAcceptsWhatIsNotPersonal(t *testing.T) {
 	t.Parallel()
 	for name, make := range map[string]string{

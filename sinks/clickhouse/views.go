@@ -6,8 +6,6 @@ import (
 	"math"
 	"regexp"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
 	"github.com/facesoft/lapse/config"
 )
 
@@ -91,29 +89,21 @@ var ownView = regexp.MustCompile(`; from [^;]*; definition [0-9a-f]{16}$`)
 // Lapse has made and the policy has no more: they hold nothing themselves. What is
 // dropped is taken out of live.
 func (s *Store) makeViews(ctx context.Context, wanted []*view, live map[string]*liveTable) error {
-	made := map[string]view{}
-	err := s.query(ctx, "live_views", s.db, nil, func(r driver.Rows) error {
-		var v view
-		err := r.Scan(&v.Database, &v.Name, &v.Comment)
-		made[v.full()] = v
-		return err
-	})
-	if err != nil {
-		return err
-	}
+	known := map[string]bool{}
 	for _, v := range wanted {
-		if made[v.full()].Comment != v.Comment {
-			if err := s.exec(ctx, "create_view", v, nil); err != nil {
-				return fmt.Errorf("%s: %w", v.full(), err)
-			}
+		known[v.full()] = true
+		if t := live[v.full()]; t != nil && t.engine == viewEngine && t.comment == v.Comment {
+			continue
 		}
-		delete(made, v.full())
+		if err := s.exec(ctx, "create_view", v, nil); err != nil {
+			return fmt.Errorf("%s: %w", v.full(), err)
+		}
 	}
-	for full, v := range made {
-		if !ownView.MatchString(v.Comment) {
+	for full, t := range live {
+		if known[full] || t.engine != viewEngine || t.database != s.db.Analytics && t.database != s.db.Readable || !ownView.MatchString(t.comment) {
 			continue // compare says what is wrong with it
 		}
-		if err := s.exec(ctx, "drop_view", v, nil); err != nil {
+		if err := s.exec(ctx, "drop_view", &view{Database: t.database, Name: t.name}, nil); err != nil {
 			return fmt.Errorf("%s: %w", full, err)
 		}
 		delete(live, full)

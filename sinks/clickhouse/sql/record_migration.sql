@@ -1,1 +1,0 @@
-INSERT INTO {{name .Control "migrations"}} (name) SELECT {name:String}
