@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"text/template"
 	"time"
 
@@ -25,16 +26,20 @@ import (
 //go:embed sql/*.sql
 var sqlFiles embed.FS
 
-var statements = template.Must(template.New("").Funcs(template.FuncMap{
-	"name":             quote,
-	"literal":          literal,
-	"join":             strings.Join,
-	"longestText":      func() int { return longestText },
-	"mostWords":        func() int { return mostWords },
-	"cellValue":        cellValue,
-	"textHash":         textHash,
-	"separatedBatches": func() int { return sinks.SeparatedBatches },
-}).ParseFS(sqlFiles, "sql/*.sql"))
+// statements are those files. They are parsed when the first is needed: not in the processes
+// of an engine, nor by commands that have no use for ClickHouse.
+var statements = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"name":             quote,
+		"literal":          literal,
+		"join":             strings.Join,
+		"longestText":      func() int { return longestText },
+		"mostWords":        func() int { return mostWords },
+		"cellValue":        cellValue,
+		"textHash":         textHash,
+		"separatedBatches": func() int { return sinks.SeparatedBatches },
+	}).ParseFS(sqlFiles, "sql/*.sql"))
+})
 
 // Texts of more bytes or words than any page's address has are not looked through
 // for identifiers, and not published. That bounds the memory the search takes.
@@ -50,7 +55,7 @@ type parameters map[string]string
 // names and expressions compiled from the policy, never a value of a record.
 func render(name string, data any) (string, error) {
 	var b strings.Builder
-	if err := statements.ExecuteTemplate(&b, name+".sql", data); err != nil {
+	if err := statements().ExecuteTemplate(&b, name+".sql", data); err != nil {
 		return "", fmt.Errorf("render %s: %w", name, err)
 	}
 	return strings.TrimSpace(b.String()), nil
