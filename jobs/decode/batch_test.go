@@ -111,7 +111,7 @@ func TestUnwantedFieldsAreCountedByName(t *testing.T) {
 	for _, n := range got {
 		sum += n
 	}
-	if len(got) > 10*maxGuesses || sum != 20_000+21 {
+	if len(got) > 10*maxNames || sum != 20_000+21 {
 		t.Errorf("%d names, %d in all", len(got), sum)
 	}
 }

@@ -368,7 +368,7 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, line []byte) {
 		var all fields
-		root, slots := &node{slot: -1}, 0
+		root, slots := newRoot(), 0
 		slot := root.add("a.b.c", &slots)
 		all.slots = make([]span, slots)
 		s := scanner{fields: &all}
@@ -395,6 +395,43 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 		var theirs string
 		if v := all.at(slot); v.kind == text && json.Unmarshal(want.A.B.C, &theirs) == nil && string(all.text(v)) != theirs {
 			t.Fatalf("%q: found %q, want %q", line, all.text(v), theirs)
+		}
+	})
+}
+
+// FuzzScanReadsAlikeWhateverCameBefore holds what a scanner that has read other lines makes
+// of a line against what a new one does.
+func FuzzScanReadsAlikeWhateverCameBefore(f *testing.F) {
+	lines := []string{
+		`{"a":{"b":"x","c":1},"d":"y"}`, `{"a":{"b":"x","c":{"b":2}},"d":"y"}`, `{"a":{"b":{"c":"x"}},"d":null}`, `{"d":"y","a":[{"b":1}]}`,
+		`{"a":{},"e":{"f":{"g":"z"}},"d":{"h":"y"}}`, `{"a":"x"`, `{"a":1"b":2}`, `{"a":"x""d":"y"}`, `{"a":{"b":"x"},"d":"y"} `, `{"a":{"b":"x"},"d":"y"}}`,
+		`{"a":{"b":"x"},"d":"\"y"}`, `{"\u0061":{"b":"x"},"d":"y"}`, `{"a":{"b":-1.5e3},"d":true}`, `{"a":{"a":{"a":{"a":1}}},"d":{"d":2}}`, `{"a":{"b":"x"},"d":{"b":"y"},"a":{"b":"z"}}`,
+	}
+	for _, before := range lines {
+		for _, line := range lines {
+			f.Add([]byte(before), []byte(line))
+		}
+	}
+	f.Fuzz(func(t *testing.T, before, line []byte) {
+		scan := func(lines ...[]byte) (found string) {
+			var all fields
+			root, slots := newRoot(), 0
+			for _, path := range []string{"a", "a.b", "a.b.c", "d", "e.f"} {
+				root.add(path, &slots)
+			}
+			all.slots = make([]span, slots)
+			s := scanner{fields: &all}
+			for _, l := range lines {
+				found = string(s.scan(l, root))
+				for slot := range slots {
+					v := all.at(slot)
+					found += fmt.Sprintf("|%d %s", v.kind, all.text(v))
+				}
+			}
+			return found
+		}
+		if got, want := scan(before, line, before, line), scan(line); got != want {
+			t.Fatalf("%q after %q: %s, want %s", line, before, got, want)
 		}
 	})
 }

@@ -2,132 +2,22 @@ package decode
 
 import (
 	"bytes"
-	"encoding/binary"
-	"strings"
 	"unicode/utf8"
 )
 
 // maxDepth bounds the nesting of objects and lists.
 const maxDepth = 64
 
-// node is a place in the tree of the JSON paths that are wanted.
-type node struct {
-	keys     []string
-	children []*node
-	slot     int // where the value goes; -1: nowhere
-
-	// The names that objects here have had, and those the last objects began with.
-	seen   []*guess
-	first  guesses
-	others uint64 // unwanted names that there was no room for
-}
-
-// guess is a name that an object has had, and which ones followed it the last times:
-// most calls come from the same few programs, which write the same names in the
-// same order, so that a comparison takes the place of a search.
-type guess struct {
-	quoted []byte    // the name as it stood, with its quotes and the colon
-	head   [2]uint64 // its first sixteen bytes
-	mask   [2]uint64 // which of these there are
-	child  *node     // nil: nobody wants the value
-	next   guesses
-	count  uint64 // how often nobody wanted it
-}
-
-// guesses are the names that came last in one place, the very last first: a name that
-// some calls have and others have not is followed by the one or the other.
-type guesses [2]*guess
-
-// take returns that with which data begins; nil if none of them does.
-func (e *guesses) take(data []byte) *guess {
-	if g := e[0]; g != nil && g.begins(data) {
-		return g
-	}
-	if g := e[1]; g != nil && g.begins(data) {
-		e[0], e[1] = g, e[0]
-		return g
-	}
-	return nil
-}
-
-// The names remembered in one place, and their length, are bounded: they come
-// from the input.
-const (
-	maxGuesses     = 64
-	maxGuessLength = 64
-)
-
-// add makes sure that the dotted path is wanted, and returns its slot.
-func (n *node) add(path string, slots *int) int {
-	for name := range strings.SplitSeq(path, ".") {
-		child := n.child([]byte(name))
-		if child == nil {
-			child = &node{slot: -1}
-			n.keys, n.children = append(n.keys, name), append(n.children, child)
-		}
-		n = child
-	}
-	if n.slot < 0 {
-		n.slot = *slots
-		*slots++
-	}
-	return n.slot
-}
-
-func (n *node) child(key []byte) *node {
-	for i, k := range n.keys {
-		if k == string(key) {
-			return n.children[i]
-		}
-	}
-	return nil
-}
-
-// guess returns the guess that stands for a name without escapes; nil if there is
-// no more room for it.
-func (n *node) guess(key []byte) *guess {
-	for _, g := range n.seen {
-		if len(g.quoted) == len(key)+3 && string(g.quoted[1:len(key)+1]) == string(key) {
-			return g
-		}
-	}
-	if len(n.seen) == maxGuesses || len(key) > maxGuessLength {
-		return nil
-	}
-	g := &guess{child: n.child(key)}
-	g.quoted = append(append(append(g.quoted, '"'), key...), '"', ':')
-	var head, mask [headSize]byte
-	copy(head[:], g.quoted)
-	for i := range min(headSize, len(g.quoted)) {
-		mask[i] = 0xFF
-	}
-	for i := range g.head {
-		g.head[i], g.mask[i] = binary.LittleEndian.Uint64(head[8*i:]), binary.LittleEndian.Uint64(mask[8*i:])
-	}
-	n.seen = append(n.seen, g)
-	return g
-}
-
-const headSize = 16
-
-// begins reports whether data begins with the name. The first sixteen bytes tell most
-// names apart, without a call.
-func (g *guess) begins(data []byte) bool {
-	if len(data) < headSize {
-		return bytes.HasPrefix(data, g.quoted)
-	}
-	return binary.LittleEndian.Uint64(data)&g.mask[0] == g.head[0] && binary.LittleEndian.Uint64(data[8:])&g.mask[1] == g.head[1] &&
-		(len(g.quoted) <= headSize || bytes.HasPrefix(data[headSize:], g.quoted[headSize:]))
-}
-
 // scanner reads one JSON text (RFC 8259) from start to end: it checks all of it and
 // keeps what a tree of paths wants. Of a repeated name the last value counts.
 type scanner struct {
-	data   []byte
-	at     int
-	marks  marks
-	fields *fields
-	key    []byte
+	data    []byte
+	at      int
+	marks   marks
+	fields  *fields
+	key     []byte
+	nested  int  // places remembered in objects of which nothing is wanted
+	unknown step // the last that was not known
 }
 
 // begin lets the scanner stand at a place in data.
@@ -156,13 +46,103 @@ func (s *scanner) document(root *node) Reason {
 		}
 		return NotObject
 	}
-	if reason := s.object(root, 1); reason != Stored {
-		return reason
+	data, at := s.data, s.at // s.at is set where others read on
+	for n := root; ; {
+		st := n.take(data[at:])
+		if st == nil {
+			var reason Reason
+			s.at = at
+			if st, reason = s.step(n); reason != Stored {
+				return reason
+			}
+			at = s.at
+		} else {
+			if len(st.passed) > 0 {
+				s.pass(st, at)
+			}
+			at += len(st.text)
+		}
+		if n = st.to; n == nil {
+			return Stored
+		}
+		n.count++
+		if st.quoted {
+			if end, near := s.marks.near(at); near && end < len(data) && data[end] == '"' { // most values are short texts
+				if n.slot >= 0 {
+					s.fields.put(n.slot, at, end, text, false)
+				}
+				at = end + 1
+				continue
+			}
+			at--
+		}
+		s.at = at
+		if reason := s.value(n); reason != Stored {
+			return reason
+		}
+		at = s.at
 	}
-	if !s.ended() {
-		return NotJSON
+}
+
+// step reads from behind n's value, or from the record's first brace, to the next value
+// that is no object, or to the end. It is remembered, if all names in it are.
+func (s *scanner) step(n *node) (*step, Reason) {
+	st, start, from, plain := &s.unknown, n, s.at, true
+	*st = step{passed: st.passed[:0]}
+	for begins := n.parent == nil; ; { // whether an object begins at n
+		object := n.parent
+		if begins {
+			if n.depth > maxDepth {
+				return nil, TooDeep
+			}
+			object = n
+			st.pass(n, s.at-from, true)
+			s.at++
+		}
+		if s.next('}') {
+			if n, begins = object, false; n.parent == nil {
+				if !s.ended() {
+					return nil, NotJSON
+				}
+				break
+			}
+			st.pass(n, s.at-from, false)
+			continue
+		}
+		if !begins && !s.take(',') {
+			return nil, NotJSON
+		}
+		member, known, ok := s.name(object)
+		s.space()
+		if !ok || s.at >= len(s.data) {
+			return nil, NotJSON
+		}
+		n, plain = member, plain && known
+		if begins = s.data[s.at] == '{' && !n.opaque; begins {
+			continue
+		}
+		if st.to = n; s.take('"') {
+			st.quoted = true
+		}
+		break
 	}
-	return Stored
+	s.pass(st, from)
+	if plain {
+		start.learn(s.data[from:s.at], st)
+	}
+	return st, Stored
+}
+
+// pass notes the objects that begin and end in a step, which stands at a place.
+func (s *scanner) pass(st *step, at int) {
+	for _, p := range st.passed {
+		if p.begins {
+			p.of.count++
+			p.of.from = at + p.at
+		} else {
+			s.fields.put(p.of.slot, p.of.from, at+p.at, composite, false)
+		}
+	}
 }
 
 func (s *scanner) ended() bool {
@@ -188,98 +168,48 @@ func (s *scanner) next(c byte) bool {
 	return s.take(c)
 }
 
-// object reads an object of which something is wanted; the scanner stands at its
-// brace.
-func (s *scanner) object(n *node, depth int) Reason {
-	if depth > maxDepth {
-		return TooDeep
-	}
-	s.at++
-	if s.next('}') {
-		return Stored
-	}
-	data, at := s.data, s.at // s.at is set where others read on
-	for expected := &n.first; ; {
-		var child *node
-		if g := expected.take(data[at:]); g != nil {
-			at += len(g.quoted)
-			if child, expected = g.child, &g.next; child == nil {
-				g.count++
-			}
-		} else {
-			var ok bool
-			s.at = at
-			if child, expected, ok = s.name(n, expected); !ok {
-				return NotJSON
-			}
-			at = s.at
-		}
-		from := at + 1
-		if end, near := s.marks.near(from); near && end < len(data) && data[at] == '"' && data[end] == '"' { // most values are short texts
-			if child != nil && child.slot >= 0 {
-				s.fields.put(child.slot, from, end, text, false)
-			}
-			at = end + 1
-		} else {
-			s.at = at
-			if reason := s.value(child, depth); reason != Stored {
-				return reason
-			}
-			at = s.at
-		}
-		if at < len(data) && data[at] == ',' { // and most members are followed by another
-			at++
-			continue
-		}
-		s.at = at
-		if s.next('}') {
-			return Stored
-		}
-		if !s.take(',') {
-			return NotJSON
-		}
-		at = s.at
-	}
-}
-
-// name reads a name that was not expected, and its colon.
-func (s *scanner) name(n *node, expected *guesses) (child *node, next *guesses, ok bool) {
+// name reads the name of a member of n's object, and its colon. Plain says that the same
+// text always leads to the same member.
+func (s *scanner) name(n *node) (member *node, plain, ok bool) {
 	s.space()
 	from, escaped, ok := s.str()
 	key := s.data[from:max(s.at-1, from)]
 	if !ok || !s.next(':') {
-		return nil, nil, false
+		return nil, false, false
 	}
 	if escaped {
 		s.key = unescape(s.key[:0], key)
 		key = s.key
-	} else if g := n.guess(key); g != nil {
-		if expected[0] != g { // it is, if there is a space before it
-			expected[0], expected[1] = g, expected[0]
-		}
-		if g.child == nil {
-			g.count++
-		}
-		return g.child, &g.next, true
 	}
-	if child = n.child(key); child == nil {
-		n.others++
+	member = n.child(key)
+	if member == nil && !escaped {
+		member = s.remember(n, key)
 	}
-	return child, new(guesses), true
+	if member == nil {
+		return n.others(), false, true
+	}
+	return member, !escaped, true
 }
 
-// value reads any value and keeps it if n has a slot for it.
-func (s *scanner) value(n *node, depth int) Reason {
-	s.space()
-	if n == nil {
-		return s.skip(depth)
+// remember returns the place of a name in n's object that is met the first time; nil if
+// there is no room for it.
+func (s *scanner) remember(n *node, key []byte) *node {
+	if len(key) > maxNameLength || n.unknown == maxNames || !n.wanted && s.nested == maxNested {
+		return nil
 	}
-	if s.at >= len(s.data) {
-		return NotJSON
+	n.unknown++
+	if !n.wanted {
+		s.nested++
 	}
+	return n.append(string(key))
+}
+
+// value reads a value that is no object, or any where n stands for several names, and
+// keeps it if n has a slot for it.
+func (s *scanner) value(n *node) Reason {
 	from := s.at
 	kind, reason, ok := composite, Stored, true
-	switch c := s.data[s.at]; c {
+	switch s.data[from] {
 	case '"':
 		from, escaped, ok := s.str()
 		if !ok {
@@ -290,9 +220,9 @@ func (s *scanner) value(n *node, depth int) Reason {
 		}
 		return Stored
 	case '{':
-		reason = s.object(n, depth+1)
+		reason = s.members(n.depth)
 	case '[':
-		reason = s.list(depth + 1)
+		reason = s.list(n.depth)
 	case 't':
 		kind, ok = truth, s.literal("true")
 	case 'f':

@@ -85,7 +85,7 @@ func (p *paths) end(d *Decoder) {
 // compileJSON prepares d for records that are JSON objects with a type and a
 // message id.
 func (d *Decoder) compileJSON(policy *config.Policy, datasets []*config.Dataset, types []string) *paths {
-	p := &paths{root: &node{slot: -1}}
+	p := &paths{root: newRoot()}
 	kind, event, id := p.slot("type"), p.slot("event"), p.slot("messageId")
 	calls := make([]call, len(types))
 	for i, name := range types {

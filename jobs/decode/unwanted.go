@@ -12,7 +12,7 @@ const OtherNames = "(other)"
 // Unwanted returns how often each field came that the policy does not name, and that
 // was therefore dropped: its path, up to the first name that is not wanted. Values
 // never stand in it. There are at most as many as a policy has paths, times
-// maxGuesses.
+// maxNames.
 func (d *Decoder) Unwanted() map[string]uint64 {
 	names := map[string]uint64{}
 	if d.root != nil {
@@ -22,22 +22,20 @@ func (d *Decoder) Unwanted() map[string]uint64 {
 }
 
 func (n *node) unwanted(path string, names map[string]uint64) {
-	for i, child := range n.children {
-		child.unwanted(path+n.keys[i]+".", names)
+	if n.slot < 0 && n.other != nil && n.other.count > 0 {
+		names[path+OtherNames] += n.other.count
 	}
-	if n.slot >= 0 { // all of it is wanted
-		return
-	}
-	if n.others > 0 {
-		names[path+OtherNames] += n.others
-	}
-	for _, g := range n.seen {
-		name := string(g.quoted[1 : len(g.quoted)-2])
+	for _, c := range n.children {
+		name := c.name
+		if c.wanted {
+			c.unwanted(path+name+".", names)
+			continue
+		}
 		if !plainName.MatchString(name) {
 			name = OtherNames
 		}
-		if g.count > 0 {
-			names[path+name] += g.count
+		if n.slot < 0 && c.count > 0 { // else all of it is wanted
+			names[path+name] += c.count
 		}
 	}
 }
