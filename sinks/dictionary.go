@@ -17,8 +17,32 @@ type Dictionary struct {
 	slots  []uint16   // hash table of the numbers of values; 0 is a free slot
 }
 
-// keyPlace is where a value stands in Keys, without its length.
-type keyPlace struct{ from, to uint32 }
+// keyPlace is where a value stands in Keys, without its length, and its two ends, which
+// are all of a short one.
+type keyPlace struct {
+	ends     ends
+	from, to uint32
+}
+
+// ends are the first and the last bytes of a value, and its length: together they are all
+// of a value of up to shortValue bytes.
+type ends struct {
+	first, last uint64
+	length      uint32
+}
+
+const shortValue = 16
+
+func endsOf(v []byte) ends {
+	n := len(v)
+	switch {
+	case n >= 8:
+		return ends{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[n-8:]), uint32(n)}
+	case n >= 4:
+		return ends{uint64(binary.LittleEndian.Uint32(v)), uint64(binary.LittleEndian.Uint32(v[n-4:])), uint32(n)}
+	}
+	return ends{first: uint64(v[0]) | uint64(v[n/2])<<8 | uint64(v[n-1])<<16, length: uint32(n)}
+}
 
 // dictionarySeed makes the table's order unknown to senders.
 var (
@@ -44,7 +68,7 @@ func (d *Dictionary) Values() iter.Seq[[]byte] {
 // Reset forgets all values but the empty string.
 func (d *Dictionary) Reset() {
 	d.Keys = append(d.Keys[:0], 0)
-	d.places = append(d.places[:0], keyPlace{1, 1})
+	d.places = append(d.places[:0], keyPlace{from: 1, to: 1})
 	clear(d.slots)
 }
 
@@ -60,7 +84,8 @@ func (d *Dictionary) index(value []byte) uint16 {
 	if 2*d.Len() >= len(d.slots) {
 		d.grow()
 	}
-	slot := d.find(value)
+	e := endsOf(value)
+	slot := d.find(value, e)
 	if n := d.slots[slot]; n != 0 {
 		return n
 	}
@@ -68,17 +93,17 @@ func (d *Dictionary) index(value []byte) uint16 {
 	d.Keys = binary.AppendUvarint(d.Keys, uint64(len(value)))
 	from := uint32(len(d.Keys))
 	d.Keys = append(d.Keys, value...)
-	d.places = append(d.places, keyPlace{from, uint32(len(d.Keys))})
+	d.places = append(d.places, keyPlace{e, from, uint32(len(d.Keys))})
 	d.slots[slot] = n
 	return n
 }
 
 // find returns the slot that has the value's number, or the free one it belongs in.
-func (d *Dictionary) find(value []byte) uint64 {
+func (d *Dictionary) find(value []byte, e ends) uint64 {
 	mask := uint64(len(d.slots) - 1)
-	for slot := hashValue(value) & mask; ; slot = (slot + 1) & mask {
+	for slot := hashValue(value, e) & mask; ; slot = (slot + 1) & mask {
 		n := d.slots[slot]
-		if n == 0 || string(d.key(n)) == string(value) {
+		if n == 0 || d.places[n].ends == e && (e.length <= shortValue || string(d.key(n)) == string(value)) {
 			return slot
 		}
 	}
@@ -86,19 +111,11 @@ func (d *Dictionary) find(value []byte) uint64 {
 
 // hashValue is quick for short values, which most are: a product of the value's two
 // ends, as in wyhash, that nobody foresees who does not know the seeds.
-func hashValue(v []byte) uint64 {
-	var a, b uint64
-	switch n := len(v); {
-	case n > 16:
+func hashValue(v []byte, e ends) uint64 {
+	if e.length > shortValue {
 		return maphash.Bytes(dictionarySeed, v)
-	case n >= 8:
-		a, b = binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[n-8:])
-	case n >= 4:
-		a, b = uint64(binary.LittleEndian.Uint32(v)), uint64(binary.LittleEndian.Uint32(v[n-4:]))
-	default:
-		a = uint64(v[0]) | uint64(v[n/2])<<8 | uint64(v[n-1])<<16
 	}
-	high, low := bits.Mul64(a^shortSeeds[0], b^uint64(len(v))^shortSeeds[1])
+	high, low := bits.Mul64(e.first^shortSeeds[0], e.last^uint64(e.length)^shortSeeds[1])
 	return high ^ low
 }
 
@@ -111,6 +128,6 @@ func (d *Dictionary) key(n uint16) []byte {
 func (d *Dictionary) grow() {
 	d.slots = make([]uint16, max(4*len(d.slots), firstSlots))
 	for n := 1; n < d.Len(); n++ {
-		d.slots[d.find(d.key(uint16(n)))] = uint16(n)
+		d.slots[d.find(d.key(uint16(n)), d.places[n].ends)] = uint16(n)
 	}
 }
