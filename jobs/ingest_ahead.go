@@ -10,9 +10,7 @@ type readAhead struct {
 	empty chan []byte
 	stop  chan struct{}
 
-	buffer []byte // that rest is part of
-	rest   []byte // has not been asked for yet
-	err    error  // after rest
+	last piece // that was asked for
 }
 
 // piece is what one read has given, and the error that came with it.
@@ -59,26 +57,18 @@ func (r *readAhead) fill() {
 	}
 }
 
-// Read implements io.Reader.
-func (r *readAhead) Read(p []byte) (int, error) {
-	if len(r.rest) == 0 && r.err == nil {
-		r.next()
+// next returns the next piece, valid until the next call, or why there is none.
+func (r *readAhead) next() ([]byte, error) {
+	if r.last.err != nil {
+		return nil, r.last.err
 	}
-	n := copy(p, r.rest)
-	r.rest = r.rest[n:]
-	if len(r.rest) == 0 {
-		return n, r.err
+	if r.last.bytes != nil {
+		r.empty <- r.last.bytes[:cap(r.last.bytes)]
 	}
-	return n, nil
-}
-
-// next takes the next piece.
-func (r *readAhead) next() {
-	if r.buffer != nil {
-		r.empty <- r.buffer
+	if r.last = <-r.full; len(r.last.bytes) == 0 {
+		return nil, r.last.err
 	}
-	p := <-r.full
-	r.buffer, r.rest, r.err = p.bytes, p.bytes, p.err
+	return r.last.bytes, nil
 }
 
 // Close returns when nothing more is read. It may be called once.

@@ -32,8 +32,9 @@ type input struct {
 	disk   *diskReader
 	raw    io.Reader // as it lies on disk
 	ahead  *readAhead
-	lines  *bufio.Reader
 	closer func()
+	rest   []byte // of what has been read: the next lines
+	across []byte // a line that began in one piece and ended in another
 	offset uint64 // of the next line, decompressed
 }
 
@@ -63,19 +64,22 @@ func openSource(raw io.Reader) (*input, error) {
 		content, in.closer = z, z.Close
 	}
 	in.ahead = newReadAhead(content)
-	in.lines = bufio.NewReaderSize(in.ahead, maxLine)
-	head, err = in.lines.Peek(maxLine)
-	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
+	for err = nil; len(in.rest) < maxLine && err == nil; {
+		var more []byte
+		more, err = in.ahead.next()
+		in.rest = append(in.rest, more...)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
 		in.Close()
 		return nil, in.unreadable(err)
 	}
-	if rest, marked := bytes.CutPrefix(head, byteOrderMark); marked {
-		skipped, _ := in.lines.Discard(len(byteOrderMark)) // they have been read
-		in.offset, head = uint64(skipped), rest
+	if rest, marked := bytes.CutPrefix(in.rest, byteOrderMark); marked {
+		in.rest, in.offset = rest, uint64(len(byteOrderMark))
 	}
-	if line, several := decode.OneLine(head); several && errors.Is(err, io.EOF) {
-		in.lines, head = bufio.NewReaderSize(bytes.NewReader(line), maxLine), line
+	if line, several := decode.OneLine(in.rest); several && err != nil {
+		in.rest = line
 	}
+	head = in.rest[:min(len(in.rest), maxLine)]
 	first, _, _ := bytes.Cut(head, []byte{'\n'})
 	in.seed, in.format = decode.Seed(first), decode.Detect(head)
 	return in, nil
@@ -98,10 +102,10 @@ type line struct {
 func (in *input) next() (line, error) {
 	for {
 		at := in.offset
-		b, err := in.lines.ReadSlice('\n')
+		b, err := in.readLine()
 		in.offset += uint64(len(b))
 		l := line{bytes: b, position: at}
-		if errors.Is(err, bufio.ErrBufferFull) {
+		if errors.Is(err, errTooLong) {
 			l.tooLong = true
 			l.bytes = bytes.Clone(b[:sinks.MaxRaw])
 			err = in.skipLine()
@@ -121,12 +125,39 @@ func (in *input) next() (line, error) {
 	}
 }
 
+// errTooLong says that a line has more than maxLine bytes.
+var errTooLong = errors.New("the line is too long")
+
+// readLine returns the next line with its line break, valid until the next call; without
+// one, and why, what is there before the end, or the next maxLine bytes of a longer line.
+func (in *input) readLine() (line []byte, err error) {
+	if i := bytes.IndexByte(in.rest, '\n'); i >= 0 && i < maxLine { // nearly all
+		line, in.rest = in.rest[:i+1], in.rest[i+1:]
+		return line, nil
+	}
+	for in.across = in.across[:0]; err == nil; in.rest, err = in.ahead.next() {
+		part := in.rest[:min(len(in.rest), maxLine-len(in.across))]
+		i := bytes.IndexByte(part, '\n')
+		if i >= 0 {
+			part = part[:i+1]
+		}
+		in.across, in.rest = append(in.across, part...), in.rest[len(part):]
+		if i >= 0 {
+			return in.across, nil
+		}
+		if len(in.across) == maxLine {
+			return in.across, errTooLong
+		}
+	}
+	return in.across, err
+}
+
 // skipLine reads to the end of a line that is too long.
 func (in *input) skipLine() error {
 	for {
-		b, err := in.lines.ReadSlice('\n')
+		b, err := in.readLine()
 		in.offset += uint64(len(b))
-		if !errors.Is(err, bufio.ErrBufferFull) {
+		if !errors.Is(err, errTooLong) {
 			return err
 		}
 	}
