@@ -87,6 +87,13 @@ func (f *recordFilter) add(id sinks.ID) bool {
 	return known
 }
 
+// remember adds records that the store cannot tell yet: they are on their way.
+func (f *recordFilter) remember(b *sinks.Block) {
+	for _, id := range b.Records {
+		f.add(id)
+	}
+}
+
 // cover makes sure that the filter knows the records that the dataset holds on the
 // days around the given one.
 func (f *recordFilter) cover(ctx context.Context, intake sinks.Intake, dataset string, day, horizon sinks.Day) error {

@@ -101,8 +101,12 @@ func (o *outlet) findDuplicates(ctx context.Context) error {
 func (o *outlet) setApart(ctx context.Context) error {
 	f := &o.reader.known
 	if !f.follows(o.dataset) {
-		o.rows.Swap(o.suspects) // all of them
-		return nil
+		if !o.hasMany() {
+			o.rows.Swap(o.suspects) // all of them
+			return nil
+		}
+		f.follow(o.dataset)
+		o.leaving(f.remember)
 	}
 	some := false
 	o.flags = o.flags[:0]
@@ -158,28 +162,16 @@ func (o *outlet) resolve(ctx context.Context) error {
 		b.Filter(o.flags)
 		b.Swap(o.rows)
 	}
-	// A source with so many rows to ask about is better read with the filter.
-	if f := &r.known; len(o.flags) >= manySuspects && !o.quarantines() && !f.follows(o.dataset) {
-		f.follow(o.dataset)
-		o.remember(f)
-	}
 	return nil
 }
 
-// manySuspects is how many rows a source has to have in one group for the filter to
-// be used from the next group on.
+// manySuspects is how many rows of a group that others may follow are better asked about
+// with the filter.
 const manySuspects = 8 << 10
 
-// remember adds to the filter the records that it cannot learn from the store yet:
-// the group's, and those that are on their way.
-func (o *outlet) remember(f *recordFilter) {
-	remember := func(b *sinks.Block) {
-		for _, id := range b.Records {
-			f.add(id)
-		}
-	}
-	remember(o.rows)
-	o.leaving(remember)
+// hasMany reports whether the source is better read with the filter.
+func (o *outlet) hasMany() bool {
+	return o.rows.Rows() >= manySuspects && o.reader.full() && !o.quarantines()
 }
 
 // among tells which of the records are found in list.

@@ -152,7 +152,7 @@ func (r *sourceReader) readGroup(ctx context.Context) (more bool, err error) {
 		}()
 	}
 	r.records, r.bytes = 0, 0
-	for r.records < groupRecords && r.bytes < groupBytes {
+	for !r.full() {
 		l, err := r.in.next()
 		if errors.Is(err, io.EOF) {
 			return false, r.decoder.Err()
@@ -165,6 +165,9 @@ func (r *sourceReader) readGroup(ctx context.Context) (more bool, err error) {
 	}
 	return true, r.decoder.Err()
 }
+
+// full reports whether the group in hand is as large as groups are: others may follow.
+func (r *sourceReader) full() bool { return r.records >= groupRecords || r.bytes >= groupBytes }
 
 // settle finds the duplicates in the group that has been read.
 func (r *sourceReader) settle(ctx context.Context) error {
@@ -184,7 +187,8 @@ func (r *sourceReader) settle(ctx context.Context) error {
 		for _, o := range r.outlets {
 			o.covered = 0
 			if r.known.follows(o.dataset) {
-				o.remember(&r.known)
+				r.known.remember(o.rows)
+				o.leaving(r.known.remember)
 			}
 		}
 	}
