@@ -33,6 +33,11 @@ func newGroup(r *sourceReader) *group {
 // Place is where the records stood in the source, and admitted stands for them all; both
 // are the same whenever the source is read.
 func (g *group) store(ctx context.Context, o *outlet, rows *sinks.Block, place string, admitted sinks.ID) {
+	g.depart(o, rows, func(b *sinks.Block) error { return g.insert(ctx, b, place, admitted) })
+}
+
+// depart takes rows from an outlet and has them stored.
+func (g *group) depart(o *outlet, rows *sinks.Block, store func(*sinks.Block) error) {
 	if rows.Rows() == 0 {
 		rows.Reset()
 		return
@@ -40,7 +45,7 @@ func (g *group) store(ctx context.Context, o *outlet, rows *sinks.Block, place s
 	b := o.spare()
 	rows.Swap(b)
 	g.leaving = append(g.leaving, departure{o, b})
-	g.working.Go(func() error { return g.insert(ctx, b, place, admitted) })
+	g.working.Go(func() error { return store(b) })
 }
 
 // insert stores a block, each row in the open batch of its day. Nothing is sealed in

@@ -29,7 +29,7 @@ type scattered struct {
 
 const (
 	fewRows      = 1 << 10 // of a day in a group
-	manyGathered = 16 << 10
+	manyGathered = 48 << 10
 )
 
 // choose decides which days of a group have few rows.
@@ -46,10 +46,15 @@ func (s *scattered) choose(rows *sinks.Block) {
 	for _, day := range rows.Days {
 		counts.add(day)
 	}
+	gathered := uint64(s.gathered)
 	for day, n := range counts.days {
 		if *n < fewRows {
 			s.few[day] = true
+			gathered += *n
 		}
+	}
+	if gathered > sinks.MaxRows { // a block has no room for them
+		clear(s.few)
 	}
 	for i, day := range rows.Days {
 		if s.isFew(day) {
@@ -105,48 +110,50 @@ func (r *sourceReader) holdsBack() (some, many bool) {
 }
 
 // storeScattered begins to store, with a group, what has been held back.
-func (r *sourceReader) storeScattered(ctx context.Context, g *group) error {
+func (r *sourceReader) storeScattered(ctx context.Context, g *group) {
 	for _, o := range r.outlets {
-		if o.scattered.gathered == 0 {
-			continue
+		if s := &o.scattered; s.gathered > 0 {
+			g.storeLate(ctx, o, s.rows, s.place(), s.admitted)
+			s.leave()
 		}
-		if err := o.dropStored(ctx); err != nil {
-			return err
-		}
-		g.store(ctx, o, o.scattered.rows, o.scattered.place(), o.scattered.admitted)
-		o.scattered.leave()
 	}
-	return nil
 }
 
-// dropStored drops the rows held back that are stored by now: by another process that
-// reads the same source and has stored its rows earlier, because somebody waited.
-func (o *outlet) dropStored(ctx context.Context) error {
-	b := o.scattered.rows
-	if b.Rows() == 0 {
-		return nil
-	}
-	known, err := o.reader.Intake.Known(ctx, o.dataset, b.Records, slices.Min(b.Days), slices.Max(b.Days))
-	if err != nil {
-		return err
-	}
-	o.flags = o.flags[:0]
-	for i, id := range b.Records {
-		origin, found := known[id]
-		o.flags = append(o.flags, !found || origin != sinks.RowOrigin{Source: o.reader.source, Position: b.Positions[i]})
-	}
-	b.Filter(o.flags)
-	return nil
+// storeLate is store for rows that were held back. It leaves out those that are stored by
+// now: by another process that reads the same source and has stored its rows earlier,
+// because somebody waited.
+func (g *group) storeLate(ctx context.Context, o *outlet, rows *sinks.Block, place string, admitted sinks.ID) {
+	g.depart(o, rows, func(b *sinks.Block) error {
+		known, err := g.reader.Intake.Known(ctx, b.Dataset, b.Records, slices.Min(b.Days), slices.Max(b.Days))
+		if err != nil {
+			return err
+		}
+		missing := make([]bool, b.Rows())
+		for i, id := range b.Records {
+			origin, found := known[id]
+			missing[i] = !found || origin != sinks.RowOrigin{Source: b.Source, Position: b.Positions[i]}
+		}
+		if slices.Contains(missing, false) { // b itself is looked at by others
+			b.Batches = append(b.Batches[:0], make([]uint32, b.Rows())...)
+			rest := b.Clone()
+			b.CopyTo(missing, rest)
+			b = rest
+		}
+		if b.Rows() == 0 {
+			return nil
+		}
+		return g.insert(ctx, b, place, admitted)
+	})
 }
 
 // storeHeldBack stores what has been held back, at once.
 func (r *sourceReader) storeHeldBack(ctx context.Context) error {
 	g := newGroup(r)
-	err := r.storeScattered(ctx, g)
+	r.storeScattered(ctx, g)
 	g.leaveAfter([]func(){r.kept})
 	r.kept = nil
 	r.storing = append(r.storing, g)
-	return errors.Join(err, r.waitUntil(0))
+	return r.waitUntil(0)
 }
 
 // admissionPatience is for how long a reader that holds rows back tries to have its next

@@ -121,10 +121,7 @@ func (r *sourceReader) all(ctx context.Context) error {
 			r.leaveAll()
 			return errors.Join(r.waitUntil(0), err)
 		}
-		if err := r.storeGroup(ctx, index, !more); err != nil {
-			r.leaveAll()
-			return errors.Join(r.waitUntil(0), err)
-		}
+		r.storeGroup(ctx, index, !more)
 		sinks.Failpoint("ingest.chunk")
 	}
 	return r.waitUntil(0)
@@ -197,27 +194,25 @@ func (r *sourceReader) settle(ctx context.Context) error {
 
 // storeGroup begins to store the group that has been settled; with the last one, or when
 // there are many, the rows that have been held back, too.
-func (r *sourceReader) storeGroup(ctx context.Context, index int, last bool) error {
+func (r *sourceReader) storeGroup(ctx context.Context, index int, last bool) {
 	g := newGroup(r)
 	for _, o := range r.outlets {
 		g.store(ctx, o, o.rows, strconv.Itoa(index), o.admitted)
 	}
 	leave := []func(){r.leave}
 	r.leave = nil
-	var err error
 	switch some, many := r.holdsBack(); {
 	case some && !last && !many:
 		if r.kept == nil { // the group's admission is that of its rows, also the later ones
 			r.kept, leave = leave[0], nil
 		}
 	default:
-		err = r.storeScattered(ctx, g)
+		r.storeScattered(ctx, g)
 		leave = append(leave, r.kept)
 		r.kept = nil
 	}
 	g.leaveAfter(leave)
 	r.storing = append(r.storing, g)
-	return err
 }
 
 // take decides the fate of the records in a line; whether a readable one is a

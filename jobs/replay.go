@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -203,7 +202,8 @@ func (r *replayer) chunk(ctx context.Context, which sinks.QuarantineSelection, a
 		return more, err
 	}
 	stored := r.toStore()
-	if err := errors.Join(r.storeGroup(ctx, replayGroup, true), r.waitUntil(0)); err != nil {
+	r.storeGroup(ctx, replayGroup, true)
+	if err := r.waitUntil(0); err != nil {
 		return more, err
 	}
 	sinks.Failpoint("replay.stored")
