@@ -146,7 +146,7 @@ func nullableTransform(published config.PublishedColumn, level int, from *config
 	case config.URLSection:
 		return fmt.Sprintf("concat('/', extract(%s, '^[^/]*/([^/]*)'))", pathOf(c))
 	case config.URLHost:
-		return fmt.Sprintf("if(isIPv4String(%[1]s) OR isIPv6String(%[1]s), '(address)', %[1]s)", fmt.Sprintf("domain(toLowCardinality(%s))", c))
+		return hostOf(c)
 	case config.Major:
 		return fmt.Sprintf("substringIndex(toString(%s), '.', 1)", c)
 	case config.BeforeHyphen:

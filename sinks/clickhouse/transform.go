@@ -73,6 +73,15 @@ func route(c string) string {
 	return fmt.Sprintf("substring(%s, 2)", replaceAll(text, end, ""))
 }
 
+// hostOf compiles the host of a URL, and for an address "(address)": the four numbers of
+// IPv4, or what has a colon, which no name of a host has. One function of one column is
+// worked out for its different values; a condition on them would be for each row.
+func hostOf(c string) string {
+	const number = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+	const address = "^(?:(?:" + number + "[.]){3}" + number + "|.*:.*)$"
+	return fmt.Sprintf("replaceRegexpOne(domain(toLowCardinality(%s)), %s, '(address)')", c, literal(address))
+}
+
 // gridCell compiles the lower edge of the cell that a number lies in. It is worked out in
 // whole numbers, so that 51.3 lies in the cell of 51.3 and not of 51.2.
 func gridCell(t config.Transform, c string) string {
