@@ -19,4 +19,4 @@ SELECT
     {{- end}}
 FROM {{name .G.Personal.Database .G.Personal.Name}} AS lapse_rows
 WHERE _partition_id IN {partitions:Array(String)}
-SETTINGS max_insert_threads = 2, max_block_size = 131072, preferred_block_size_bytes = 33554432{{if .InMemory}}, min_insert_block_size_rows = 65536{{end}}
+SETTINGS max_insert_threads = 2, max_block_size = 262144, preferred_block_size_bytes = 67108864{{if .InMemory}}, min_insert_block_size_rows = 65536{{end}}
