@@ -10,7 +10,7 @@ FROM (
             OR lapse_source IN (SELECT lapse_source FROM {{name .Control "replaying"}} FINAL WHERE open)) AS lapse_unfinished,
         0 AS lapse_detached
     FROM {{name .Table.Database .Table.Name}}
-    WHERE toDate({{name .Table.Time}}, 'UTC') < {before:Date} AND _partition_id NOT IN {but:Array(String)}
+    WHERE toUInt32OrZero(substring(_partition_id, 1, 8)) < toYYYYMMDD({before:Date}) AND _partition_id NOT IN {but:Array(String)}
     GROUP BY lapse_partition
     UNION ALL
     SELECT partition_id, 0, 0, sum(bytes_on_disk), 0, 0
