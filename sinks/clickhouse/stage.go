@@ -184,7 +184,8 @@ func (st *stage) chooseEngine(ctx context.Context) error {
 }
 
 // sideBySide does two things at once, where the partitions are not so large that both
-// together could ask for too much memory: writing a single part keeps one core busy.
+// together could ask for too much memory: writing a single part keeps one core busy, and
+// short statements do not keep two.
 func (st *stage) sideBySide(ctx context.Context, one, other func(context.Context) error) error {
 	if !st.InMemory {
 		if err := one(ctx); err != nil {

@@ -52,12 +52,17 @@ func (st *stage) Stands(ctx context.Context) (map[sinks.Partition]bool, error) {
 
 // Verify implements sinks.Staged.
 func (st *stage) Verify(ctx context.Context) error {
-	found, err := st.verifyClasses(ctx)
+	var found map[string]*verified
+	named := map[string]uint64{}
+	err := st.sideBySide(ctx, func(ctx context.Context) (err error) {
+		found, err = st.verifyClasses(ctx)
+		return err
+	}, func(ctx context.Context) error { return st.verifyIdentifiers(ctx, named) })
 	if err != nil {
 		return err
 	}
-	if err := st.verifyIdentifiers(ctx, found); err != nil {
-		return err
+	for id, v := range found {
+		v.identifiers = named[id]
 	}
 	for _, column := range st.G.Sensitive {
 		if err := st.verifySensitive(ctx, column, found); err != nil {
@@ -87,8 +92,9 @@ func (st *stage) Verify(ctx context.Context) error {
 	return faults.ErrorOrNil()
 }
 
-// verifyIdentifiers looks for direct identifiers in the published texts.
-func (st *stage) verifyIdentifiers(ctx context.Context, found map[string]*verified) error {
+// verifyIdentifiers looks for direct identifiers in the published texts, and counts the
+// texts that hold one by partition.
+func (st *stage) verifyIdentifiers(ctx context.Context, found map[string]uint64) error {
 	of := st.ofPublished()
 	err := errors.Join(st.store.dropStage(ctx, of.TextTable), st.store.dropStage(ctx, of.MatchTable)) // of an earlier look
 	if err != nil {
@@ -104,9 +110,7 @@ func (st *stage) verifyIdentifiers(ctx context.Context, found map[string]*verifi
 		var id string
 		var n uint64
 		err := r.Scan(&id, &n)
-		if v := found[id]; v != nil {
-			v.identifiers = n
-		}
+		found[id] = n
 		return err
 	})
 }
