@@ -32,11 +32,12 @@ func (s *Store) mutate(ctx context.Context, t *table, name string, data any) err
 func (s *Store) awaitMutations(ctx context.Context, t *table) error {
 	until := newPoll(mutationTimeout)
 	for {
-		var unfinished uint64
+		var unfinished, parts uint64
 		var failure string
-		if err := s.queryRow(ctx, "mutations", t, nil, &unfinished, &failure); err != nil {
+		if err := s.queryRow(ctx, "mutations", t, nil, &unfinished, &parts, &failure); err != nil {
 			return err
 		}
+		until.left(parts, time.Now())
 		switch {
 		case failure != "":
 			return fmt.Errorf("a mutation of %s fails with %s and was killed", t.Name, failure)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -46,8 +44,10 @@ type search struct {
 	dataset    string
 	parameters parameters
 	people     sinks.People
-	parts      parts // that it has looked through; nil unless it may be kept
-	expiry     *time.Timer
+	parts      parts           // that it has looked through; nil unless it may be kept
+	wanted     map[string]bool // partitions, by their IDs
+	counts
+	expiry *time.Timer
 }
 
 // externalPeople is the name of the table of people where it travels with the statement.
@@ -86,7 +86,11 @@ func (s *Store) prepareSearch(ctx context.Context, dataset string, people sinks.
 		Partitioned: len(partitions) > 0, Many: people.Erased != nil || len(people.Persons) > fewPeople,
 		store: s, table: t, dataset: dataset, people: people, parameters: holdParameters(dataset, asOf),
 	}
-	x.parameters["partitions"] = arrayOf(partitionIDs(partitions))
+	ids := partitionIDs(partitions)
+	x.parameters["partitions"], x.wanted = arrayOf(ids), map[string]bool{}
+	for _, id := range ids {
+		x.wanted[id] = true
+	}
 	if t.dataset != nil {
 		x.Columns = t.dataset.Subject
 		if people.Erased != nil || namesOrganisation(people.Persons, t.dataset.Organisation) {
@@ -115,6 +119,10 @@ func (x *search) find(ctx context.Context) (err error) {
 		return nil
 	}
 	earlier := x.store.kept.take(x)
+	if earlier.answers(x, before) {
+		x.PeopleTable, x.RowTable, x.parts, x.counts = earlier.PeopleTable, earlier.RowTable, earlier.parts, earlier.counts
+		return nil
+	}
 	if earlier != nil {
 		defer func() { err = errors.Join(err, earlier.end(ctx)) }()
 	}
@@ -194,57 +202,6 @@ func (x *search) drop(ctx context.Context) (err error) {
 	return err
 }
 
-// byPartition counts what was found.
-func (x *search) byPartition(ctx context.Context) (rows []sinks.PeopleRows, err error) {
-	if x.empty() {
-		return nil, nil
-	}
-	err = x.store.query(ctx, "people_by_partition", x, nil, func(r driver.Rows) error {
-		var id string
-		n := sinks.PeopleRows{Dataset: x.dataset}
-		if err := r.Scan(&id, &n.Rows, &n.Held, &n.People); err != nil {
-			return err
-		}
-		if x.table.byDay() {
-			p, err := parsePartitionID(id)
-			if err != nil {
-				return err
-			}
-			p = p.On(x.store.node)
-			n.Partition = &p
-		}
-		rows = append(rows, n)
-		return nil
-	})
-	return rows, err
-}
-
-func (x *search) byPerson(ctx context.Context) (rows []sinks.PersonRows, err error) {
-	if x.empty() {
-		return nil, nil
-	}
-	err = x.store.query(ctx, "people_by_person", x, nil, func(r driver.Rows) error {
-		var person uuid.UUID
-		n := sinks.PersonRows{Dataset: x.dataset}
-		err := r.Scan(&person, &n.Rows, &n.Held, &n.Last)
-		n.Person = sinks.ID(person)
-		rows = append(rows, n)
-		return err
-	})
-	return rows, err
-}
-
-// parsePartitionID is the inverse of partitionID.
-func parsePartitionID(id string) (p sinks.Partition, err error) {
-	day, batch, ok := strings.Cut(id, "-")
-	t, err := time.Parse("20060102", day)
-	n, err2 := strconv.ParseUint(batch, 10, 32)
-	if !ok || err != nil || err2 != nil {
-		return p, fmt.Errorf("%q is not a partition by day and batch", id)
-	}
-	return sinks.Partition{Day: sinks.DayOf(t), Batch: uint32(n)}, nil
-}
-
 // namesOrganisation reports whether any of the persons is an organisation that stands in
 // a column.
 func namesOrganisation(persons []sinks.Person, column string) bool {
@@ -313,7 +270,7 @@ func (s *Store) ErasePeople(ctx context.Context, dataset string, partitions []si
 	if found {
 		x.RecordTable = stagePrefix + sinks.NewID().String() + "_records"
 		for _, statement := range []string{"create_people_records", "fill_people_records"} {
-			if err := s.exec(ctx, statement, x, nil); err != nil {
+			if err := s.exec(ctx, statement, x, x.parameters); err != nil {
 				return nil, left, err
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -135,6 +136,12 @@ func (x *search) partsAmong(these parts) parts {
 		return nil
 	}
 	return x.parts.among(these)
+}
+
+// answers reports whether the search has found just what x would in some parts, of which
+// x may want only some partitions.
+func (x *search) answers(other *search, in parts) bool {
+	return x != nil && maps.Equal(x.parts, in) && covers(other.people.Persons, x.people.Persons)
 }
 
 // covers reports whether a search for some people has found all that one for others would:

@@ -16,6 +16,13 @@ const (
 type poll struct {
 	deadline time.Time
 	pause    time.Duration
+	first    progress
+}
+
+// progress is how much of something was left at a time.
+type progress struct {
+	left uint64
+	at   time.Time
 }
 
 func newPoll(timeout time.Duration) *poll {
@@ -23,6 +30,19 @@ func newPoll(timeout time.Duration) *poll {
 }
 
 func (p *poll) expired() bool { return time.Now().After(p.deadline) }
+
+// left says how much is left to do. Where that becomes less, the next pause is half of what
+// the rest will take: near the end questions come more often.
+func (p *poll) left(n uint64, now time.Time) {
+	if p.first.at.IsZero() {
+		p.first = progress{n, now}
+	}
+	if n >= p.first.left {
+		return
+	}
+	each := now.Sub(p.first.at) / time.Duration(p.first.left-n)
+	p.pause = min(max(each*time.Duration(n)/2, shortestPause), longestPause)
+}
 
 // wait waits for the next question. It returns the context's error if that ends first.
 func (p *poll) wait(ctx context.Context) error {
