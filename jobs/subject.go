@@ -71,15 +71,19 @@ func (*Subject) Parallel() int { return 1 }
 // Plan implements Job. Where there are requests to be entered, it plans no more than
 // that: what is to be deleted is known afterwards.
 func (j *Subject) Plan(ctx context.Context, now time.Time) ([]Step, error) {
-	answers, err := j.planAnswers(ctx)
-	if err != nil || len(j.Requests) > 0 {
-		return answers, err
+	all, err := j.Register.Requests(ctx, sinks.ID{})
+	if err != nil {
+		return nil, err
+	}
+	answers := j.planAnswers(all)
+	if len(j.Requests) > 0 {
+		return answers, nil
 	}
 	exports, err := j.planExports(now)
 	if err != nil {
 		return nil, err
 	}
-	erasures, err := j.planErasures(ctx, now)
+	erasures, err := j.planErasures(ctx, now, all)
 	if err != nil { // of some nodes, perhaps
 		return slices.Concat(exports, answers, erasures), err
 	}
@@ -87,22 +91,15 @@ func (j *Subject) Plan(ctx context.Context, now time.Time) ([]Step, error) {
 	return slices.Concat(exports, answers, erasures, keys), err
 }
 
-func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, error) {
-	accepted, err := j.erasures(ctx, sinks.RequestAccepted)
-	if err != nil {
-		return nil, err
-	}
-	if len(accepted) > 0 {
+func (j *Subject) planErasures(ctx context.Context, now time.Time, all []sinks.Request) ([]Step, error) {
+	if accepted := erasuresIn(all, sinks.RequestAccepted); len(accepted) > 0 {
 		steps := make([]Step, len(accepted))
 		for i, r := range accepted {
 			steps[i] = j.step(sinks.ActionEnterErasure, r, "erasure was asked for on "+sinks.DayOf(r.Received).String())
 		}
 		return steps, nil
 	}
-	executing, err := j.erasures(ctx, sinks.RequestExecuting)
-	if err != nil {
-		return nil, err
-	}
+	executing := erasuresIn(all, sinks.RequestExecuting)
 	if len(executing) == 0 {
 		return nil, nil
 	}
@@ -133,13 +130,20 @@ func (j *Subject) planErasures(ctx context.Context, now time.Time) ([]Step, erro
 	return steps, nil
 }
 
-// erasures returns the requests for erasure that are in a state.
+// erasures returns the requests for erasure that are in a state now.
 func (j *Subject) erasures(ctx context.Context, state sinks.RequestEvent) ([]sinks.Request, error) {
 	all, err := j.Register.Requests(ctx, sinks.ID{})
-	if err != nil {
-		return nil, err
+	return erasuresIn(all, state), err
+}
+
+// erasuresIn returns those of the requests that are for erasure and in a state.
+func erasuresIn(all []sinks.Request, state sinks.RequestEvent) (some []sinks.Request) {
+	for _, r := range all {
+		if r.Right == sinks.RightErasure && r.State() == state {
+			some = append(some, r)
+		}
 	}
-	return slices.DeleteFunc(all, func(r sinks.Request) bool { return r.Right != sinks.RightErasure || r.State() != state }), nil
+	return some
 }
 
 func (j *Subject) step(action sinks.Action, r sinks.Request, reason string) Step {

@@ -19,11 +19,7 @@ type Answers interface {
 
 // planAnswers plans a step for each request that was accepted, those of which an answer
 // has failed half-way included: a request stays accepted until it is answered.
-func (j *Subject) planAnswers(ctx context.Context) (steps []Step, err error) {
-	all, err := j.Register.Requests(ctx, sinks.ID{})
-	if err != nil {
-		return nil, err
-	}
+func (j *Subject) planAnswers(all []sinks.Request) (steps []Step) {
 	for i := range all {
 		r := &all[i]
 		if r.Right == sinks.RightErasure || r.State() != sinks.RequestAccepted || !j.concerns(r.ID) {
@@ -35,7 +31,7 @@ func (j *Subject) planAnswers(ctx context.Context) (steps []Step, err error) {
 			Clause: j.Policy.RequestRule().Clause, Due: due, Reason: fmt.Sprintf("%s was asked for on %s", r.Right, sinks.DayOf(r.Received)),
 		})
 	}
-	return steps, nil
+	return steps
 }
 
 // concerns reports whether the job is to carry out a request.
