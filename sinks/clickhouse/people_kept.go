@@ -138,10 +138,20 @@ func (x *search) partsAmong(these parts) parts {
 	return x.parts.among(these)
 }
 
-// answers reports whether the search has found just what x would in some parts, of which
-// x may want only some partitions.
+// answers reports whether the search has found just what another would in some parts, for
+// people whom it covers: all of them, and no event later than counts for the other.
 func (x *search) answers(other *search, in parts) bool {
-	return x != nil && maps.Equal(x.parts, in) && covers(other.people.Persons, x.people.Persons)
+	if x == nil || !maps.Equal(x.parts, in) || len(x.people.Persons) != len(other.people.Persons) {
+		return false
+	}
+	if x.persons == nil {
+		return covers(other.people.Persons, x.people.Persons)
+	}
+	until := make(map[sinks.ID]time.Time, len(other.people.Persons))
+	for _, p := range other.people.Persons {
+		until[p.ID] = lastCounted(p)
+	}
+	return !slices.ContainsFunc(x.persons, func(n sinks.PersonRows) bool { return n.Last.After(until[n.Person]) })
 }
 
 // covers reports whether a search for some people has found all that one for others would:

@@ -123,6 +123,7 @@ func TestSameSearchReadsNothingAgain(t *testing.T) {
 	ann := person("ann")
 	s.found(false, 3, ann)
 	s.found(true, 3, ann)
+	ann.Until = newYear.AddDate(0, 0, 2).Add(time.Hour) // after all that there is
 	if _, _, err := s.CountPeople(t.Context(), sinks.People{Persons: []sinks.Person{ann}}, newYear); err != nil {
 		t.Fatal(err)
 	}
