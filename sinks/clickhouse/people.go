@@ -38,6 +38,8 @@ type search struct {
 	Held                  *heldRows
 	Earlier               string // the rows of a search that this one goes on from
 	Anew                  bool   // trust neither what was found before nor an index
+	Index                 *bloomFilters
+	Everywhere            bool // nearly all parts hold rows that are to be erased
 
 	store      *Store
 	table      *table
@@ -82,7 +84,7 @@ func (s *Store) prepareSearch(ctx context.Context, dataset string, people sinks.
 		return nil, err
 	}
 	x := &search{
-		Control: s.db.Control, Database: t.Database, Name: t.Name, Time: t.Time,
+		Control: s.db.Control, Database: t.Database, Name: t.Name, Time: t.Time, Index: t.Index,
 		Partitioned: len(partitions) > 0, Many: people.Erased != nil || len(people.Persons) > fewPeople,
 		store: s, table: t, dataset: dataset, people: people, parameters: holdParameters(dataset, asOf),
 	}
@@ -274,6 +276,9 @@ func (s *Store) ErasePeople(ctx context.Context, dataset string, partitions []si
 				return nil, left, err
 			}
 		}
+		if err := x.lookEverywhere(ctx); err != nil {
+			return nil, left, err
+		}
 		if err := s.mutate(ctx, x.table, "erase_people", x); err != nil {
 			return rows, left, err
 		}
@@ -283,6 +288,20 @@ func (s *Store) ErasePeople(ctx context.Context, dataset string, partitions []si
 		left.Rows, err = x.countErased(ctx, asOf)
 	}
 	return rows, left, errors.Join(err, s.durable())
+}
+
+// oneIn is of how many rows one may be written anew for nothing.
+const oneIn = 20
+
+// lookEverywhere notes whether nearly all parts hold rows that are to be erased.
+func (x *search) lookEverywhere(ctx context.Context) error {
+	if x.Index == nil {
+		return nil
+	}
+	var untouched, all uint64
+	err := x.store.queryRow(ctx, "untouched_rows", x, x.parameters, &untouched, &all)
+	x.Everywhere = untouched*oneIn <= all
+	return err
 }
 
 // awaitGone waits until no part of before the mutation is on disk. Parts that merges leave
