@@ -100,8 +100,8 @@ func (st *stage) checkParameters() parameters {
 // ids returns ClickHouse's ids of the partitions.
 func (st *stage) ids() []string {
 	ids := make([]string, len(st.pubs))
-	for i, p := range st.pubs {
-		ids[i] = partitionID(p.Partition)
+	for i := range st.pubs { // not by value: they may be counted meanwhile
+		ids[i] = partitionID(st.pubs[i].Partition)
 	}
 	return ids
 }
