@@ -284,10 +284,15 @@ func (s *Store) ErasePeople(ctx context.Context, dataset string, partitions []si
 		}
 	}
 	sinks.Failpoint("subject.mutated")
-	if left, err = x.awaitGone(ctx); err == nil && found {
+	if left, err = x.awaitGone(ctx); err != nil {
+		return rows, left, errors.Join(err, s.durable())
+	}
+	durable := make(chan error, 1)
+	go func() { durable <- s.durable() }() // what is gone; to count what is left changes nothing
+	if found {
 		left.Rows, err = x.countErased(ctx, asOf)
 	}
-	return rows, left, errors.Join(err, s.durable())
+	return rows, left, errors.Join(err, <-durable)
 }
 
 // oneIn is of how many rows one may be written anew for nothing.
