@@ -23,7 +23,8 @@ func IsOrganisation(p *config.Policy, person sinks.Person) bool {
 // that stand beside it and beside no other, and beside nobody else. Of the rest only the
 // records go that name the organisation.
 func resolveOrganisation(ctx context.Context, p *config.Policy, tables sinks.PeopleTables, named sinks.Person) (*resolving, error) {
-	r := &resolver{tables: tables, organisations: true, ranks: map[string]int{}, ties: map[sinks.Identifier][]sinks.Identifier{}}
+	r := newResolver(tables, map[string]int{})
+	r.organisations = true
 	o := &resolving{id: named.ID, found: map[sinks.Identifier]int{}}
 	for _, column := range p.OrganisationColumns() {
 		r.ranks[column] = -1

@@ -54,7 +54,7 @@ const mostRounds = 20
 // that identify directly, such as an address, if only one person has it. Organisations
 // are named by their columns; see IsOrganisation.
 func ResolvePeople(ctx context.Context, p *config.Policy, tables sinks.PeopleTables, persons []sinks.Person) ([]ResolvedPerson, error) {
-	r := &resolver{tables: tables, ranks: subjectRanks(p), ties: map[sinks.Identifier][]sinks.Identifier{}}
+	r := newResolver(tables, subjectRanks(p))
 	people := make([]*resolving, len(persons))
 	var others []sinks.Identifier
 	organisations := map[int]*resolving{}
@@ -124,6 +124,11 @@ type resolver struct {
 	organisations bool // their ties count, too
 	ranks         map[string]int
 	ties          map[sinks.Identifier][]sinks.Identifier // of all that were asked for
+	newer         map[sinks.Identifier][]sinks.Identifier // of former names, those that came after
+}
+
+func newResolver(tables sinks.PeopleTables, ranks map[string]int) *resolver {
+	return &resolver{tables: tables, ranks: ranks, ties: map[sinks.Identifier][]sinks.Identifier{}, newer: map[sinks.Identifier][]sinks.Identifier{}}
 }
 
 // resolving is a person whose identifiers are being found.
@@ -196,8 +201,18 @@ func (r *resolver) round(ctx context.Context, people []*resolving) (more bool, e
 }
 
 // own reports whether a candidate that is tied to one of a person's identifiers is the
-// person's, too: of the two the weaker is tied to no other of the stronger's column.
+// person's, too: of the two the weaker is tied to no other of the stronger's column, and
+// of two names of one column nobody else has come from the former.
 func (r *resolver) own(p *resolving, from, candidate sinks.Identifier) bool {
+	if from.Column == candidate.Column {
+		former := from
+		if slices.Contains(r.newer[candidate], from) {
+			former = candidate
+		}
+		return !slices.ContainsFunc(r.newer[former], func(other sinks.Identifier) bool {
+			return other != from && other != candidate && !p.has(other)
+		})
+	}
 	stronger, weaker := from, candidate
 	if r.ranks[candidate.Column] < r.ranks[from.Column] {
 		stronger, weaker = candidate, from
@@ -236,6 +251,9 @@ func (r *resolver) ask(ctx context.Context, people []*resolving) error {
 		r.ties[i] = nil
 	}
 	for _, t := range ties {
+		if t.Stronger.Column == t.Weaker.Column && !slices.Contains(r.newer[t.Weaker], t.Stronger) {
+			r.newer[t.Weaker] = append(r.newer[t.Weaker], t.Stronger)
+		}
 		for _, side := range [][2]sinks.Identifier{{t.Stronger, t.Weaker}, {t.Weaker, t.Stronger}} {
 			if asked[side[0]] && !slices.Contains(r.ties[side[0]], side[1]) {
 				r.ties[side[0]] = append(r.ties[side[0]], side[1])

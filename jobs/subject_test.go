@@ -274,6 +274,43 @@ func TestIdentifiersAreResolvedWithoutTakingOthers(t *testing.T) {
 	}
 }
 
+// Alias calls tie people to the names that they had before, as visitors or as users; a name
+// that two have come from is nobody's.
+func TestFormerNamesOfPeopleAreFound(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, config.Facesoft)
+	lines := `{"type":"alias","messageId":"1","userId":"new","previousId":"old","timestamp":"2024-01-02T10:00:00Z"}
+{"type":"page","messageId":"2","userId":"old","anonymousId":"browser","timestamp":"2024-01-01T10:00:00Z"}
+{"type":"alias","messageId":"3","userId":"new","previousId":"visitor","timestamp":"2024-01-02T11:00:00Z"}
+{"type":"page","messageId":"4","anonymousId":"visitor","timestamp":"2024-01-01T10:00:00Z"}
+{"type":"alias","messageId":"5","userId":"one","previousId":"guest","timestamp":"2024-01-02T10:00:00Z"}
+{"type":"alias","messageId":"6","userId":"two","previousId":"guest","timestamp":"2024-01-02T10:00:00Z"}
+{"type":"page","messageId":"7","userId":"guest","timestamp":"2024-01-01T10:00:00Z"}
+{"type":"identify","messageId":"8","userId":"three","anonymousId":"four","timestamp":"2024-01-02T10:00:00Z"}
+{"type":"page","messageId":"9","userId":"four","timestamp":"2024-01-01T10:00:00Z"}
+`
+	s.ingest(end(1), s.write("calls", []byte(lines)))
+	for user, want := range map[string][]string{
+		"new": {"anonymous_id=browser", "anonymous_id=old", "anonymous_id=visitor", "user_id=new", "user_id=old", "user_id=visitor"},
+		"old": {"anonymous_id=browser", "anonymous_id=old", "anonymous_id=visitor", "user_id=new", "user_id=old", "user_id=visitor"},
+		"one": {"user_id=one"}, "guest": {"user_id=guest"},
+		"three": {"anonymous_id=four", "user_id=three"}, // of other calls an anonymous id is no user's
+	} {
+		p := sinks.Person{ID: sinks.NewID(), Identifiers: []sinks.Identifier{{Column: "user_id", Text: user}}}
+		r, err := jobs.ResolvePeople(t.Context(), s.policy, s.store, []sinks.Person{p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, i := range r[0].Person().Identifiers {
+			got = append(got, i.Column+"="+i.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%s is %v, want %v", user, got, want)
+		}
+	}
+}
+
 // While files are being read somebody is erased. No group that was admitted before is
 // stored after the rows were looked for.
 func TestErasureBesideIngestLeavesNothing(t *testing.T) {

@@ -9,11 +9,16 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/ext"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
 )
 
 // pair is two columns of a table that can tie identifiers together.
-type pair struct{ Database, Name, Stronger, Weaker string }
+type pair struct {
+	Database, Name, Stronger, Weaker string
+	As                               string // the column that the weaker's texts are of
+	Call                             string // that holds what was called, where alias calls alone count
+}
 
 // mostTies bounds what is tied to the people of one look.
 const mostTies = 1_000_000
@@ -29,12 +34,33 @@ func (s *Store) Ties(ctx context.Context, of []sinks.Identifier, organisations b
 		}
 		for n, stronger := range columns {
 			for _, weaker := range columns[n+1:] {
-				pairs = append(pairs, pair{s.db.Telemetry, d.Name, stronger, weaker})
+				pairs = append(pairs, pair{Database: s.db.Telemetry, Name: d.Name, Stronger: stronger, Weaker: weaker, As: weaker})
 			}
 		}
+		pairs = append(pairs, s.renamed(d)...)
 	}
 	err = s.lookUp(ctx, "ties", pairs, of, func(a, b sinks.Identifier) { ties = append(ties, sinks.Tie{Stronger: a, Weaker: b}) })
 	return ties, err
+}
+
+// renamed returns what ties people to the names that they had before: those of alias calls,
+// whose previousId is an anonymous or a user id. It stands with the former.
+func (s *Store) renamed(d *config.Dataset) (pairs []pair) {
+	if !slices.Contains(d.Input.Types, "alias") || len(d.Subject) == 0 {
+		return nil
+	}
+	call := slices.IndexFunc(d.Columns, func(c config.Column) bool { return slices.Equal(c.From, config.StringList{"type"}) })
+	if call < 0 {
+		return nil
+	}
+	for _, weaker := range d.Subject[1:] {
+		if c, _ := d.Column(weaker); slices.Contains(c.From, "previousId") {
+			pairs = append(pairs, pair{
+				Database: s.db.Telemetry, Name: d.Name, Stronger: d.Subject[0], Weaker: weaker, As: d.Subject[0], Call: d.Columns[call].Name,
+			})
+		}
+	}
+	return pairs
 }
 
 // Resolve implements sinks.PeopleTables.
@@ -47,7 +73,7 @@ func (s *Store) Resolve(ctx context.Context, of []sinks.Identifier) (map[sinks.I
 				continue
 			}
 			for _, subject := range d.Subject {
-				if p := (pair{s.db.Telemetry, d.Name, subject, other.Column}); !slices.Contains(pairs, p) {
+				if p := (pair{Database: s.db.Telemetry, Name: d.Name, Stronger: subject, Weaker: other.Column}); !slices.Contains(pairs, p) {
 					pairs = append(pairs, p)
 				}
 			}
