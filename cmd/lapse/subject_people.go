@@ -103,6 +103,8 @@ type foundPeople struct {
 	People []jobs.ResolvedPerson `json:"people"`
 	Held   []foundRows           `json:"held"` // what there is of them, by dataset
 	Items  uint64                `json:"training_items"`
+	// Shown is how many of the people these show.
+	Shown uint64 `json:"training_people"`
 }
 
 type foundRows struct {
@@ -154,6 +156,9 @@ func (i *installation) find(ctx context.Context, named []sinks.Person, asOf time
 	items, err := i.store.TrainingItemsOf(ctx, people)
 	for _, n := range items {
 		found.Items += n
+		if n > 0 {
+			found.Shown++
+		}
 	}
 	return found, people, err
 }
@@ -197,7 +202,7 @@ func (a *app) printFound(f *foundPeople) {
 		rows = append(rows, []any{r.Dataset, r.Rows, r.People, r.LegalHold})
 	}
 	if f.Items > 0 {
-		rows = append(rows, []any{sinks.TrainingDataset, f.Items, uint64(len(f.People)), uint64(0)})
+		rows = append(rows, []any{sinks.TrainingDataset, f.Items, f.Shown, uint64(0)})
 	}
 	a.say("")
 	if len(rows) == 0 {
