@@ -92,7 +92,7 @@ func TestFaultsNamePlaceFieldAndCure(t *testing.T) {
 		"a chain that becomes finer":    {"- {page: 2, device_type: 1}", "- {page: 0, device_type: 1}", `"page" becomes finer again`},
 		"a path that is none":           {"from: context.locale", "from: context..locale", `"context..locale" is not a field of a segment record; write a dotted path`},
 		"a log field that is none":      {"from: remote_user", "from: user", `"user" is not a field of a weblog record; use one of remote_addr`},
-		"a call that is none":           {"types: [identify, group]", "types: [identify, grope]", `"grope" is no Segment call; use track, page`},
+		"a call that is none":           {"types: [identify, group, alias]", "types: [identify, grope, alias]", `"grope" is no Segment call; use track, page`},
 		"a reserved column":             {"{name: ip,", "{name: lapse_ip,", `"lapse_ip" is not a name`},
 		"a reserved dataset":            {"name: enquiries\n", "name: quarantine\n", `"quarantine" is the name of a table of the program's own`},
 		"two of a name":                 {"- name: enquiries\n", "- name: accounts\n", `"accounts" is there twice`},
