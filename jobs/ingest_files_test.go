@@ -268,6 +268,7 @@ func TestOddFilesAreReadAsTheyAre(t *testing.T) {
 	log := func(n int) string {
 		return fmt.Sprintf(`192.0.2.1 - - [01/Jan/2024:00:00:%02d +0000] "GET / HTTP/1.1" 200 5 "-" "x"`, n)
 	}
+	policy := bytes.Replace(config.Facesoft, []byte("types: [track, page, screen]"), []byte("types: [track, page]"), 1)
 	const mark = "\ufeff"
 	for name, c := range map[string]struct {
 		content string
@@ -295,11 +296,11 @@ func TestOddFilesAreReadAsTheyAre(t *testing.T) {
 		"an object on several lines":    {"\n{\n" + strings.ReplaceAll(line(1)[1:], ",", ",\n\t") + "\n", account{read: 1, stored: 1}},
 		"a batch on several lines":      {"{\n  \"batch\": [\n" + line(1) + ",\n" + line(2) + "\n]}", account{read: 2, stored: 2}},
 		"several lines that are broken": {"{\n" + line(1)[1:60], account{read: 2, quarantined: 2}},
-		"calls that nothing takes":      {strings.Replace(line(1), "page", "alias", 1) + "\n", account{read: 1, refused: 1}},
+		"calls that nothing takes":      {strings.Replace(line(1), "page", "screen", 1) + "\n", account{read: 1, refused: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newSite(t, config.Facesoft)
+			s := newSite(t, policy)
 			for n, encode := range []func([]byte) []byte{bytes.Clone, gzipped, zstded} {
 				path := s.write("file", encode([]byte(c.content)))
 				want := c.want
