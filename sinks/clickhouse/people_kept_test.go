@@ -137,6 +137,8 @@ func TestSameSearchReadsNothingAgain(t *testing.T) {
 		t.Errorf("of one day: %+v, left %+v: %v", rows, left, err)
 	}
 	s.found(true, 2, ann)
+	ann.Until = newYear.Add(time.Hour) // what came after does not count any more
+	s.found(true, 1, ann)
 }
 
 // A table that is made anew has parts of the same names.
