@@ -61,10 +61,11 @@ func (f *Folder) Secret(ledger string) (sinks.LedgerKey, error) {
 // one.
 func (f *Folder) Adopt(from *Folder, ledger string, p sinks.KeyPeriod) error {
 	old := from.path("ledger-" + ledger)
-	if _, err := os.Stat(old); errors.Is(err, fs.ErrNotExist) {
-		return nil
+	err := os.Link(old, f.path(p.String()))
+	if _, gone := os.Stat(old); errors.Is(err, fs.ErrNotExist) && errors.Is(gone, fs.ErrNotExist) {
+		return nil // there was none, or somebody has adopted it meanwhile
 	}
-	if err := os.Link(old, f.path(p.String())); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("adopt the key of %s: %w", ledger, err)
 	}
 	if err := f.sync(); err != nil {
