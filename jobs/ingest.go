@@ -232,7 +232,7 @@ func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.S
 	if err != nil {
 		return nil, err
 	}
-	reader.again = again
+	reader.reading.again = again
 	if err := reader.all(ctx); err != nil {
 		return nil, err
 	}
@@ -243,7 +243,7 @@ func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.S
 		return nil, fmt.Errorf("%w: the file is not what it was when the run began", sinks.ErrConflict)
 	}
 	record.Days = reader.account.days()
-	j.note(reader.decoder.Unwanted())
+	j.note(reader.reading.decoder.Unwanted())
 	counts := total(record.Days)
 	for reason, n := range reader.refused {
 		if n > 0 {

@@ -45,6 +45,15 @@ func (a *account) at(key dayKey) *sinks.SourceDay {
 	return d
 }
 
+// merge adds the counts of another account.
+func (a *account) merge(b *account) {
+	for key, n := range b.counts {
+		d := a.at(key)
+		d.Read, d.Stored, d.Quarantined = d.Read+n.Read, d.Stored+n.Stored, d.Quarantined+n.Quarantined
+		d.Refused, d.Duplicate = d.Refused+n.Refused, d.Duplicate+n.Duplicate
+	}
+}
+
 // days returns the counts, undated ones first, then by day.
 func (a *account) days() []sinks.SourceDay {
 	days := make([]sinks.SourceDay, 0, len(a.counts))

@@ -12,7 +12,7 @@ import (
 type outlet struct {
 	reader    *sourceReader
 	dataset   string
-	rows      *sinks.Block   // of the current group; what the decoder writes into
+	rows      *sinks.Block   // of the current group
 	suspects  *sinks.Block   // those of which the store may hold a copy
 	spares    []*sinks.Block // empty, for the rows of further groups
 	stored    dayCounts
@@ -93,7 +93,6 @@ func (o *outlet) findDuplicates(ctx context.Context) error {
 		return err
 	}
 	o.suspects.Reset()
-	o.on = o.on[:0]
 	return nil
 }
 
@@ -171,7 +170,7 @@ const manySuspects = 8 << 10
 
 // hasMany reports whether the source is better read with the filter.
 func (o *outlet) hasMany() bool {
-	return o.rows.Rows() >= manySuspects && o.reader.full() && !o.quarantines()
+	return o.rows.Rows() >= manySuspects && o.reader.followed && !o.quarantines()
 }
 
 // among tells which of the records are found in list.
@@ -191,7 +190,7 @@ func among(records, list []sinks.ID) map[sinks.ID]bool {
 // horizon returns the days on which copies of the suspects are looked for.
 func (o *outlet) horizon() (first, last sinks.Day) {
 	if o.quarantines() {
-		return 0, sinks.DayOf(o.reader.now) + 1
+		return 0, sinks.DayOf(o.reader.reading.now) + 1
 	}
 	first, last = slices.Min(o.suspects.Days), slices.Max(o.suspects.Days)
 	horizon := sinks.Day(o.reader.Policy.DeduplicationDays())

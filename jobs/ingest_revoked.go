@@ -18,7 +18,8 @@ type revokedRecord struct {
 // settleRevoked counts those of the refused records as stored that are: what was
 // stored stays as it was decided then, until whoever has decided otherwise removes it.
 func (r *sourceReader) settleRevoked(ctx context.Context) error {
-	for o, revoked := range r.revoked {
+	for i, revoked := range r.revoked {
+		o := r.outlets[i]
 		records := make([]sinks.ID, len(revoked))
 		first, last := revoked[0].fate.Day, revoked[0].fate.Day
 		for i, v := range revoked {
@@ -44,6 +45,5 @@ func (r *sourceReader) settleRevoked(ctx context.Context) error {
 			}
 		}
 	}
-	clear(r.revoked)
 	return nil
 }

@@ -2,10 +2,8 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/facesoft/lapse/sinks"
 )
@@ -156,31 +154,9 @@ func (r *sourceReader) storeHeldBack(ctx context.Context) error {
 	return r.waitUntil(0)
 }
 
-// admissionPatience is for how long a reader that holds rows back tries to have its next
-// group admitted. If that takes longer, somebody waits for what has been admitted.
-const admissionPatience = 5 * time.Millisecond
-
-// enter has the next group admitted; see enterAdmission. What is held back was admitted
-// earlier, and goes first where somebody waits for that.
-func (r *sourceReader) enter(ctx context.Context) (err error) {
-	if r.kept != nil {
-		soon, cancel := context.WithTimeout(ctx, admissionPatience)
-		r.leave, err = enterAdmission(soon, r.Locks)
-		cancel()
-		if err == nil || ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		if err := r.storeHeldBack(ctx); err != nil {
-			return err
-		}
-	}
-	r.leave, err = enterAdmission(ctx, r.Locks)
-	return err
-}
-
 // leaveAll gives up all admissions.
 func (r *sourceReader) leaveAll() {
-	for _, leave := range []*func(){&r.leave, &r.kept} {
+	for _, leave := range []*func(){&r.leave, &r.kept, &r.reading.group.leave} {
 		if *leave != nil {
 			(*leave)()
 			*leave = nil

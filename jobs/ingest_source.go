@@ -4,20 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"time"
 
-	"github.com/facesoft/lapse/config"
-	"github.com/facesoft/lapse/jobs/decode"
 	"github.com/facesoft/lapse/sinks"
-)
-
-// A group of records is what is stored at once. Its bounds follow from the content
-// alone, so that a repetition cuts the same groups.
-const (
-	groupRecords = 32 << 10 // at most sinks.MaxRows
-	groupBytes   = 48 << 20
 )
 
 // maxStoring is how many groups may be on their way to the store. With two of them the
@@ -25,90 +15,53 @@ const (
 // would take the memory of its rows.
 const maxStoring = 2
 
-// sourceReader reads one source group by group. While one group is being read, those
-// before it are being stored.
+// sourceReader takes in one source group by group. While one group is being decoded, those
+// before it are being settled and stored.
 type sourceReader struct {
 	*Ingest
-	now        time.Time
-	in         *input
-	decoder    *decode.Decoder
+	reading    *reading
 	source     uint64
 	digest     sinks.ID
 	account    account
 	refused    map[sinks.Count]uint64 // by reason
-	outlets    []*outlet              // one for each of the decoder's datasets, and the quarantine
+	outlets    []*outlet              // one for each of the blocks that are read
 	quarantine *outlet
-	again      bool // rows of the source may be stored already
-	revoked    map[*outlet][]revokedRecord
-
-	// aside is what becomes of a record that cannot be read: setAside, but in a replay.
-	aside func(record []byte, fate decode.Fate, from decode.Origin)
+	revoked    map[int][]revokedRecord // of the current group, by outlet
+	followed   bool                    // groups may follow the current one
 	// decided is told of a record that turned out to be stored or a duplicate. It may be
 	// nil.
 	decided func(position uint64, fate sinks.ReplayFate)
 
-	each     func(record []byte, from decode.Origin, fate decode.Fate) // takeRecord
-	envelope []byte                                                    // of the record that is set aside
-	storing  []*group                                                  // those before the current one, at most maxStoring
-	leave    func()                                                    // called when the current group is stored
-	kept     func()                                                    // called when the rows that are held back are stored; nil if there are none
-	records  int                                                       // in the current group
-	bytes    int                                                       // of input, in the current group
+	storing []*group // those before the current one, at most maxStoring
+	leave   func()   // called when the current group is stored
+	kept    func()   // called when the rows that are held back are stored; nil if there are none
 }
 
 func newSourceReader(j *Ingest, now time.Time, in *input, digest sinks.ID) (*sourceReader, error) {
-	d, err := decode.New(j.Policy, in.format, decode.Resources{
-		Keys: j.Keys, Country: j.Country, Gate: j.Gate, FirstDays: firstDays(j.Policy, now),
-	})
+	reading, err := newReading(j, now, in, digest.Bits())
 	if err != nil {
 		return nil, err
 	}
-	r := &sourceReader{Ingest: j, now: now, in: in, decoder: d, digest: digest, source: digest.Bits(), refused: map[sinks.Count]uint64{}, revoked: map[*outlet][]revokedRecord{}}
-	for _, b := range d.Blocks() {
-		b.Source = r.source
-		r.outlets = append(r.outlets, newOutlet(r, b))
+	r := &sourceReader{Ingest: j, reading: reading, digest: digest, source: digest.Bits(), refused: map[sinks.Count]uint64{}}
+	for _, b := range reading.blocks {
+		r.outlets = append(r.outlets, newOutlet(r, b.Clone()))
 	}
-	r.quarantine = newOutlet(r, newQuarantineBlock(r.source))
-	r.outlets = append(r.outlets, r.quarantine)
-	r.each, r.aside = r.takeRecord, r.setAside
+	r.quarantine = r.outlets[len(r.outlets)-1]
 	return r, nil
-}
-
-// firstDays returns the earliest days of each dataset that are not past their windows.
-func firstDays(p *config.Policy, now time.Time) map[string]decode.FirstDays {
-	days := map[string]decode.FirstDays{}
-	for i := range p.Datasets {
-		if w, ok := p.Datasets[i].Window(config.EventTime); ok {
-			e, _ := exemptionOf(w, now, p.TimeZone.Location())
-			days[p.Datasets[i].Name] = decode.FirstDays{All: e.Before, Of: e.Organisations}
-		}
-	}
-	return days
-}
-
-func newQuarantineBlock(source uint64) *sinks.Block {
-	return &sinks.Block{Dataset: sinks.QuarantineDataset, Source: source, Columns: []*sinks.Column{
-		{Name: "first_seen", Type: "DateTime64(3, 'UTC')", Width: 8},
-		{Name: "reason", Type: "String"},
-		{Name: "field", Type: "String"},
-		{Name: "raw", Type: "String"},
-		{Name: "envelope", Type: "String"},
-		{Name: "seed", Type: "UUID", Width: 16},
-		{Name: "dated", Type: "Bool", Width: 1},
-		{Name: "event_day", Type: "Date", Width: 2},
-	}}
 }
 
 // all reads the source to its end.
 func (r *sourceReader) all(ctx context.Context) error {
-	for index, more := 0, true; more; index++ {
-		var err error
-		if err = r.enter(ctx); err != nil {
-			r.leaveAll()
-			return errors.Join(r.waitUntil(0), err)
-		}
-		more, err = r.readGroup(ctx)
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	next := r.reading.begin(reading)
+	for index := 0; next != nil; index++ {
+		err := r.await(ctx, next)
+		next = nil
 		if err == nil {
+			if r.collect(); r.followed {
+				next = r.reading.begin(reading)
+			}
 			err = r.settle(ctx)
 		}
 		if err == nil {
@@ -118,13 +71,46 @@ func (r *sourceReader) all(ctx context.Context) error {
 			if errors.Is(err, sinks.ErrInvalidInput) { // what could be read stays
 				err = errors.Join(err, r.storeHeldBack(ctx))
 			}
+			if stop(); next != nil {
+				_ = <-next // what has been decoded of it is not stored
+			}
 			r.leaveAll()
 			return errors.Join(r.waitUntil(0), err)
 		}
-		r.storeGroup(ctx, index, !more)
+		r.storeGroup(ctx, index, next == nil)
 		sinks.Failpoint("ingest.chunk")
 	}
 	return r.waitUntil(0)
+}
+
+// await returns when the next group has been read. If that is not admitted because
+// somebody waits for what was admitted before, what is held back of it is stored.
+func (r *sourceReader) await(ctx context.Context, next <-chan error) (err error) {
+	for {
+		select {
+		case read := <-next:
+			return errors.Join(read, err)
+		case <-r.reading.waits:
+			if r.kept != nil {
+				err = errors.Join(err, r.storeHeldBack(ctx))
+			}
+		}
+	}
+}
+
+// collect takes over the group that has been read. What is read next is another.
+func (r *sourceReader) collect() {
+	g := &r.reading.group
+	for i, o := range r.outlets {
+		o.rows.Swap(r.reading.blocks[i])
+	}
+	r.account.merge(&g.account)
+	for reason, n := range g.refused {
+		r.refused[reason] += n
+	}
+	r.revoked, r.leave, r.followed = g.revoked, g.leave, g.more
+	r.quarantine.on, r.reading.bytes = g.on, 0
+	r.reading.group = readGroup{}
 }
 
 // waitUntil returns when no more than n groups are being stored.
@@ -135,36 +121,6 @@ func (r *sourceReader) waitUntil(n int) (err error) {
 	}
 	return err
 }
-
-// readGroup reads the lines of the next group.
-func (r *sourceReader) readGroup(ctx context.Context) (more bool, err error) {
-	if r.Gate != nil {
-		if err := r.Gate.Learn(ctx); err != nil {
-			return false, err
-		}
-		defer func() {
-			if err == nil {
-				err = r.Gate.Settle(ctx)
-			}
-		}()
-	}
-	r.records, r.bytes = 0, 0
-	for !r.full() {
-		l, err := r.in.next()
-		if errors.Is(err, io.EOF) {
-			return false, r.decoder.Err()
-		}
-		if err != nil {
-			return false, err
-		}
-		r.bytes += len(l.bytes)
-		r.take(l)
-	}
-	return true, r.decoder.Err()
-}
-
-// full reports whether the group in hand is as large as groups are: others may follow.
-func (r *sourceReader) full() bool { return r.records >= groupRecords || r.bytes >= groupBytes }
 
 // settle finds the duplicates in the group that has been read.
 func (r *sourceReader) settle(ctx context.Context) error {
@@ -213,72 +169,6 @@ func (r *sourceReader) storeGroup(ctx context.Context, index int, last bool) {
 	}
 	g.leaveAfter(leave)
 	r.storing = append(r.storing, g)
-}
-
-// take decides the fate of the records in a line; whether a readable one is a
-// duplicate is found out when its group is complete.
-func (r *sourceReader) take(l line) {
-	from := decode.Origin{Seed: r.in.seed, Position: l.position, Now: r.now}
-	if l.tooLong {
-		r.takeRecord(l.bytes, from, decode.Fate{Reason: decode.TooLong})
-		return
-	}
-	r.decoder.Records(l.bytes, from, r.each)
-}
-
-// takeRecord notes the fate of a record.
-func (r *sourceReader) takeRecord(record []byte, from decode.Origin, fate decode.Fate) {
-	r.records++
-	d := r.account.of(fate.Day, fate.Dated)
-	d.Read++
-	switch {
-	case fate.Reason == decode.Stored:
-	case fate.Reason.Refused():
-		d.Refused++
-		r.refused[refusals[fate.Reason]]++
-		if r.again && fate.Reason.Revocable() {
-			o := r.outlets[fate.Block]
-			r.revoked[o] = append(r.revoked[o], revokedRecord{fate, from.Position})
-		}
-	default:
-		r.aside(record, fate, from)
-	}
-}
-
-// refusals names the counts of the reasons to refuse a record.
-var refusals = map[decode.Reason]sinks.Count{
-	decode.NoPurpose:      sinks.CountRefusedPurpose,
-	decode.NoConsent:      sinks.CountRefusedConsent,
-	decode.UnderAge:       sinks.CountRefusedAge,
-	decode.ExcludedRegion: sinks.CountRefusedRegion,
-	decode.Erased:         sinks.CountRefusedErased,
-	decode.PastWindow:     sinks.CountRefusedLate,
-	decode.Objected:       sinks.CountRefusedObject,
-}
-
-// setAside puts a record that cannot be read into the quarantine's block.
-func (r *sourceReader) setAside(record []byte, f decode.Fate, from decode.Origin) {
-	q := r.quarantine.rows
-	q.Columns[0].AppendUint(uint64(r.now.UnixMilli()))
-	q.Columns[1].AppendString([]byte(f.Reason))
-	q.Columns[2].AppendString([]byte(f.Field))
-	q.Columns[3].AppendString(record[:min(len(record), sinks.MaxRaw)])
-	r.envelope = r.decoder.AppendEnvelope(r.envelope[:0])
-	q.Columns[4].AppendString(r.envelope[:min(len(r.envelope), sinks.MaxRaw)])
-	q.Columns[5].AppendID(from.Seed)
-	q.Columns[6].AppendUint(dated(f))
-	q.Columns[7].AppendUint(uint64(f.Day))
-	q.Days = append(q.Days, sinks.DayOf(r.now))
-	q.Records = append(q.Records, decode.LineIdentity(record, from))
-	q.Positions = append(q.Positions, from.Position)
-	r.quarantine.on = append(r.quarantine.on, keyOf(f.Day, f.Dated))
-}
-
-func dated(f decode.Fate) uint64 {
-	if f.Dated {
-		return 1
-	}
-	return 0
 }
 
 // check holds the account against the tables.

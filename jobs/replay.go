@@ -153,7 +153,7 @@ func (j *Replay) replay(ctx context.Context, in Session, s Step) (Outcome, error
 		return Outcome{}, err
 	}
 	r := &replayer{sourceReader: reader, quarantine: j.Quarantine, run: in.Run}
-	reader.again, reader.aside, reader.decided = true, r.stays, r.decide
+	reader.reading.again, reader.reading.aside, reader.decided = true, r.stays, r.decide
 	if err := j.Quarantine.BeginReplay(ctx, s.Source); err != nil {
 		return Outcome{}, err
 	}
@@ -182,7 +182,7 @@ type replayer struct {
 
 // stays is what becomes of a record that still cannot be read.
 func (r *replayer) stays(_ []byte, fate decode.Fate, from decode.Origin) {
-	r.sourceReader.account.of(fate.Day, fate.Dated).Quarantined++
+	r.reading.group.account.of(fate.Day, fate.Dated).Quarantined++
 	delete(r.moved, from.Position)
 }
 
@@ -191,13 +191,15 @@ func (r *replayer) decide(position uint64, fate sinks.ReplayFate) { r.moved[posi
 
 // chunk reads and stores the next records, and accounts for them.
 func (r *replayer) chunk(ctx context.Context, which sinks.QuarantineSelection, asOf time.Time) (more bool, err error) {
-	if err := r.enter(ctx); err != nil {
+	if r.reading.group.leave, err = enterAdmission(ctx, r.Locks); err != nil {
 		return false, err
 	}
 	defer r.leaveAll() // where nothing is stored
-	if more, err = r.read(ctx, which, asOf); err != nil {
+	err = r.reading.gated(ctx, func() error { more, err = r.read(ctx, which, asOf); return err })
+	if err != nil {
 		return more, err
 	}
+	r.collect()
 	if err := r.settle(ctx); err != nil {
 		return more, err
 	}
@@ -222,16 +224,6 @@ func (r *replayer) chunk(ctx context.Context, which sinks.QuarantineSelection, a
 
 // read decodes the next records.
 func (r *replayer) read(ctx context.Context, which sinks.QuarantineSelection, asOf time.Time) (more bool, err error) {
-	if r.Gate != nil {
-		if err := r.Gate.Learn(ctx); err != nil {
-			return false, err
-		}
-		defer func() {
-			if err == nil {
-				err = r.Gate.Settle(ctx)
-			}
-		}()
-	}
 	r.moved = map[uint64]*sinks.Replayed{}
 	n, bytes := 0, 0
 	err = r.quarantine.ReplayableRecords(ctx, r.digest, which, asOf, r.from, replayRecords, func(q sinks.QuarantinedRecord) (bool, error) {
@@ -240,7 +232,7 @@ func (r *replayer) read(ctx context.Context, which sinks.QuarantineSelection, as
 		n++
 		bytes += len(q.Raw) + len(q.Envelope)
 		more = bytes >= replayBytes || n == replayRecords
-		return bytes < replayBytes, r.decoder.Err()
+		return bytes < replayBytes, r.reading.decoder.Err()
 	})
 	return more, err
 }
@@ -248,7 +240,7 @@ func (r *replayer) read(ctx context.Context, which sinks.QuarantineSelection, as
 // decode decodes one record.
 func (r *replayer) decode(q sinks.QuarantinedRecord) {
 	from := decode.Origin{Seed: q.Seed, Position: q.Origin.Position, Now: q.FirstSeen}
-	fate := r.decoder.Element([]byte(q.Raw), []byte(q.Envelope), from)
+	fate := r.reading.decoder.Element([]byte(q.Raw), []byte(q.Envelope), from)
 	m := &sinks.Replayed{
 		Position: from.Position, Fate: sinks.ReplayStored, FromDated: q.Dated, FromDay: q.Day, Dated: fate.Dated, Day: fate.Day,
 	}
@@ -256,7 +248,7 @@ func (r *replayer) decode(q sinks.QuarantinedRecord) {
 		m.Fate = sinks.ReplayRefused
 	}
 	r.moved[from.Position] = m
-	r.takeRecord([]byte(q.Raw), from, fate)
+	r.reading.takeRecord([]byte(q.Raw), from, fate)
 }
 
 // expected are rows that a store has been given.
