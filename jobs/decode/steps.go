@@ -149,7 +149,7 @@ func (st *step) fits(data []byte) bool {
 	case st.to == nil:
 		return len(data) == size
 	}
-	return len(data) > size && (data[size] != '{' || st.to.opaque) // a step leads into an object
+	return len(data) > size && data[size] > ' ' && (data[size] != '{' || st.to.opaque) // a step leads over white space, and into an object
 }
 
 // learn remembers a step from n's value.
