@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"path/filepath"
 	"time"
-
-	"github.com/zeebo/xxh3"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/sinks"
@@ -173,18 +170,4 @@ func (j *Dispose) dispose(ctx context.Context, in Session, s Step) (Outcome, err
 	o.reached(sinks.StageRemoved)
 	o.reached(sinks.StageGone)
 	return o, nil
-}
-
-// contentDigest returns the content digest of a file as it lies in its store.
-func contentDigest(ctx context.Context, inputs sinks.Inputs, f sinks.InputFile) (sinks.ID, error) {
-	r, err := inputs.Open(ctx, f)
-	if err != nil {
-		return sinks.ID{}, err
-	}
-	defer r.Close() //nolint:errcheck // read only
-	h := xxh3.New()
-	if _, err := io.CopyBuffer(h, r, make([]byte, readSize)); err != nil {
-		return sinks.ID{}, fmt.Errorf("read %s: %w", f.Path, err)
-	}
-	return h.Sum128().Bytes(), nil
 }

@@ -91,7 +91,8 @@ func (f *Files) roots() ([]string, error) {
 }
 
 // Open implements sinks.Inputs. It gives no more of the file than there was when
-// it was listed: what is being appended meanwhile is for the next run.
+// it was listed: what is being appended meanwhile is for the next run. The content is an
+// io.ReaderAt, too.
 func (f *Files) Open(_ context.Context, file sinks.InputFile) (io.ReadCloser, error) {
 	opened, err := os.Open(file.Path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +102,7 @@ func (f *Files) Open(_ context.Context, file sinks.InputFile) (io.ReadCloser, er
 		return nil, fmt.Errorf("open input: %w", err)
 	}
 	return struct {
-		io.Reader
+		*io.SectionReader
 		io.Closer
-	}{io.LimitReader(opened, file.Bytes), opened}, nil
+	}{io.NewSectionReader(opened, 0, file.Bytes), opened}, nil
 }
