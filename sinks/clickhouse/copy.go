@@ -82,6 +82,10 @@ func textHash(partition, text string) string {
 	return hashOf(hashedText, fixedKey, text) + " + " + inPartition(fixedKey, partition)
 }
 
+// anythingOf compiles what stands for every value alike, of a column's type: beside a text
+// of another type the dictionaries of the values themselves would be lost, and made anew.
+func anythingOf(as string) string { return fmt.Sprintf("CAST(%s, %s)", anything, literal(as)) }
+
 const copiedPartition = "lapse_partition"
 
 // compileCopy writes down the copy, and each published column as what of the copy it is
@@ -101,7 +105,7 @@ func (g *generalisation) compileCopy(d *config.Dataset) {
 			continue
 		}
 		for i, vector := range vectors {
-			value := anything
+			value := anythingOf(storedType(result))
 			if c.Levels[vector[class]].Name != config.Any {
 				value = g.copied("lapse_value", g.transform(c, vector[class], from), storedType(result))
 				if from.Type.Kind() == config.Text {
