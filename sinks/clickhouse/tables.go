@@ -161,7 +161,8 @@ func (t *table) over(cluster, database, name string) *table {
 
 // analyticsTable compiles the anonymised table of a dataset. Its rows lie in the order of
 // a hash of their class: the order in which they came would tell more than their hour, and
-// by one number they are sorted in a quarter of the time that all columns take.
+// by one number they are sorted in a quarter of the time that all columns take. Of the hash
+// 32 bits are enough to keep a class together, and they are sorted in half the time of 64.
 func analyticsTable(p *config.Policy, db Databases, d *config.Dataset) *table {
 	t := &table{
 		Database: db.Analytics, Name: d.Name,
@@ -176,7 +177,7 @@ func analyticsTable(p *config.Policy, db Databases, d *config.Dataset) *table {
 			class = append(class, classHash(len(class), c.ResultType(source.Type).Kind(), fixedKey, quote(c.Name)))
 		}
 	}
-	t.OrderBy = []string{quote(dayColumn), codeOf(class...)}
+	t.OrderBy = []string{quote(dayColumn), fmt.Sprintf("toUInt32(%s)", codeOf(class...))}
 	t.Columns = append(t.Columns,
 		tableColumn{levelColumn, "UInt8", "index of the level vector at which the row was published; 0 is the finest"},
 		tableColumn{batchColumn, "UInt32", "0, or the batch of rows that arrived after their day was sealed"})
