@@ -233,6 +233,8 @@ func (j *Ingest) read(ctx context.Context, file sinks.InputFile, record *sinks.S
 		return nil, err
 	}
 	reader.reading.again = again
+	reader.reading.open()
+	defer reader.reading.Close()
 	if err := reader.all(ctx); err != nil {
 		return nil, err
 	}

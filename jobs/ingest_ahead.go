@@ -2,78 +2,111 @@ package jobs
 
 import "io"
 
-// readAhead reads, and decompresses, the next bytes of a source while those before them
-// are being decoded.
-type readAhead struct {
-	from  io.Reader
-	full  chan piece
-	empty chan []byte
+// ahead has things of one kind made, one after the other, while those before are in use.
+type ahead[T any] struct {
+	full  chan made[T]
+	empty chan T
 	stop  chan struct{}
 
-	last piece // that was asked for
+	last  made[T] // that was asked for
+	asked bool
 }
 
-// piece is what one read has given, and the error that came with it.
-type piece struct {
-	bytes []byte
+// made is a thing, and the error that came with it.
+type made[T any] struct {
+	thing T
 	err   error
 }
 
-// piecesAhead is how many pieces of readSize are read ahead.
-const piecesAhead = 2
-
-func newReadAhead(from io.Reader) *readAhead {
-	r := &readAhead{from: from, full: make(chan piece, piecesAhead), empty: make(chan []byte, piecesAhead), stop: make(chan struct{})}
-	for range piecesAhead {
-		r.empty <- nil // most files are short: memory is taken when it is needed
+// newAhead has as many things made ahead as are given. They are made anew, each by itself,
+// as often as those that were made before have been used; what comes with an error is the
+// last.
+func newAhead[T any](again func(T) (T, error), things ...T) *ahead[T] {
+	a := &ahead[T]{full: make(chan made[T], len(things)), empty: make(chan T, len(things)), stop: make(chan struct{})}
+	for _, t := range things {
+		a.empty <- t
 	}
-	go r.fill()
-	return r
+	go a.fill(again)
+	return a
 }
 
-// fill reads until there is nothing more, or it is stopped.
-func (r *readAhead) fill() {
-	defer close(r.full)
+// fill makes things until there is nothing more, or it is stopped.
+func (a *ahead[T]) fill(again func(T) (T, error)) {
+	defer close(a.full)
 	for {
-		var buffer []byte
+		var m made[T]
 		select {
-		case buffer = <-r.empty:
-		case <-r.stop:
+		case m.thing = <-a.empty:
+		case <-a.stop:
 			return
 		}
-		if buffer == nil {
-			buffer = make([]byte, readSize)
-		}
-		n, err := 0, error(nil)
-		for n < readSize && err == nil {
-			var more int
-			more, err = r.from.Read(buffer[n:readSize])
-			n += more
-		}
-		r.full <- piece{buffer[:n], err} // there is room for all of them
-		if err != nil {
+		m.thing, m.err = again(m.thing)
+		a.full <- m // there is room for all of them
+		if m.err != nil {
 			return
 		}
 	}
 }
 
-// next returns the next piece, valid until the next call, or why there is none.
-func (r *readAhead) next() ([]byte, error) {
-	if r.last.err != nil {
-		return nil, r.last.err
+// next returns the next thing, which may be used until the next call, or why there is
+// none.
+func (a *ahead[T]) next() (thing T, err error) {
+	if a.last.err != nil {
+		return thing, a.last.err
 	}
-	if r.last.bytes != nil {
-		r.empty <- r.last.bytes[:cap(r.last.bytes)]
+	if a.asked {
+		a.empty <- a.last.thing
 	}
-	if r.last = <-r.full; len(r.last.bytes) == 0 {
-		return nil, r.last.err
-	}
-	return r.last.bytes, nil
+	a.last, a.asked = <-a.full, true
+	return a.last.thing, nil
 }
 
-// Close returns when nothing more is read. It may be called once.
-func (r *readAhead) Close() {
-	close(r.stop)
-	for range r.full { // until it is closed
+// Close returns when nothing more is made. It may be called once.
+func (a *ahead[T]) Close() {
+	close(a.stop)
+	for range a.full { // until it is closed
 	}
+}
+
+// aheadReader reads ahead.
+type aheadReader struct {
+	pieces *ahead[[]byte]
+	rest   []byte // of the last piece
+}
+
+// readAhead reads, for example decompresses, what comes next while what came before is in
+// use. Memory is taken when it is needed: most files are short.
+func readAhead(from io.Reader) *aheadReader {
+	return &aheadReader{pieces: newAhead(func(piece []byte) ([]byte, error) {
+		if piece == nil {
+			piece = make([]byte, readSize)
+		}
+		n, err := readFull(from, piece[:readSize])
+		return piece[:n], err
+	}, nil, nil)}
+}
+
+func (r *aheadReader) Read(p []byte) (int, error) {
+	if len(r.rest) == 0 {
+		var err error
+		if r.rest, err = r.pieces.next(); err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+func (r *aheadReader) Close() { r.pieces.Close() }
+
+// readFull reads until p is full, or returns why it is not. Unlike io.ReadFull it tells
+// the end from a stream that was cut off.
+func readFull(from io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var more int
+		more, err = from.Read(p[n:])
+		n += more
+	}
+	return n, err
 }

@@ -26,6 +26,9 @@ type reading struct {
 	now     time.Time
 	in      *input
 	decoder *decode.Decoder
+	chunks  *ahead[*chunk] // of the source's lines
+	chunk   *chunk         // in hand
+	at      int            // index of the next line in it
 	blocks  []*sinks.Block // the decoder's, one for each of its datasets, and the quarantine's
 	again   bool           // rows of the source may be stored already
 	group   readGroup
@@ -127,18 +130,19 @@ func (r *reading) next(ctx context.Context) error {
 		return err
 	}
 	return r.gated(ctx, func() error {
-		for !r.full() {
-			l, err := r.in.next()
-			if errors.Is(err, io.EOF) {
-				return r.decoder.Err()
+		for r.group.more = true; !r.full(); r.at++ {
+			for r.at == len(r.chunk.lines) {
+				c, err := r.chunks.next()
+				if r.group.more = err == nil; errors.Is(err, io.EOF) {
+					return r.decoder.Err()
+				}
+				if err != nil {
+					return err
+				}
+				r.chunk, r.at = c, 0
 			}
-			if err != nil {
-				return err
-			}
-			r.bytes += len(l.bytes)
-			r.take(l)
+			r.take(&r.chunk.lines[r.at])
 		}
-		r.group.more = true
 		return r.decoder.Err()
 	})
 }
@@ -161,15 +165,43 @@ func (r *reading) gated(ctx context.Context, decode func() error) error {
 // full reports whether the group in hand is as large as groups are.
 func (r *reading) full() bool { return r.group.records >= groupRecords || r.bytes >= groupBytes }
 
+// chunksAhead is how many chunks of lines are read and scanned before they are decoded.
+const chunksAhead = 2
+
+// open begins to read the source's lines, and to scan them.
+func (r *reading) open() {
+	scanner := r.decoder.Scanner()
+	chunks := make([]*chunk, chunksAhead)
+	for i := range chunks {
+		chunks[i] = new(chunk)
+	}
+	r.chunk = new(chunk)
+	r.chunks = newAhead(func(c *chunk) (*chunk, error) {
+		err := r.in.fill(c)
+		c.scanned.Reset()
+		for i := range c.lines {
+			if l := &c.lines[i]; !l.tooLong {
+				l.scanned = c.scanned.Len()
+				scanner.Scan(l.bytes, &c.scanned)
+			}
+		}
+		return c, err
+	}, chunks...)
+}
+
+// Close ends reading the lines.
+func (r *reading) Close() { r.chunks.Close() }
+
 // take decides the fate of the records in a line; whether a readable one is a
 // duplicate is found out when its group is complete.
-func (r *reading) take(l line) {
+func (r *reading) take(l *line) {
+	r.bytes += len(l.bytes)
 	from := decode.Origin{Seed: r.in.seed, Position: l.position, Now: r.now}
 	if l.tooLong {
 		r.takeRecord(l.bytes, from, decode.Fate{Reason: decode.TooLong})
 		return
 	}
-	r.decoder.Records(l.bytes, from, r.each)
+	r.decoder.Scanned(&r.chunk.scanned, l.scanned, l.bytes, from, r.each)
 }
 
 // takeRecord notes the fate of a record.

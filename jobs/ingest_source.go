@@ -72,7 +72,7 @@ func (r *sourceReader) all(ctx context.Context) error {
 				err = errors.Join(err, r.storeHeldBack(ctx))
 			}
 			if stop(); next != nil {
-				_ = <-next // what has been decoded of it is not stored
+				<-next //nolint:errcheck // what has been decoded of it is not stored
 			}
 			r.leaveAll()
 			return errors.Join(r.waitUntil(0), err)

@@ -204,7 +204,8 @@ func fuzz(f *testing.F, format config.InputFormat) {
 	}) {
 		f.Add(inputs[i])
 	}
-	shared := decoder(f, format)
+	shared, ahead := decoder(f, format), decoder(f, format)
+	scanner, scanned := ahead.Scanner(), new(Scanned)
 	f.Fuzz(func(t *testing.T, line []byte) {
 		whole := bytes.Clone(line)
 		alone := decoder(t, format)
@@ -216,7 +217,17 @@ func fuzz(f *testing.F, format config.InputFormat) {
 		if again := describe(shared, line); again != first { // what came before makes no difference
 			t.Fatalf("%q: %s, after other lines %s", line, first, again)
 		}
-		for _, b := range shared.Blocks() {
+		if scanned.Len() == 3 {
+			scanned.Reset()
+		}
+		scanner.Scan(line, scanned)
+		later := describeBy(ahead, func(each func([]byte, Origin, Fate)) {
+			ahead.Scanned(scanned, scanned.Len()-1, line, Origin{Position: 7, Now: now}, each)
+		})
+		if later != first {
+			t.Fatalf("%q: %s, scanned before %s", line, first, later)
+		}
+		for _, b := range append(shared.Blocks(), ahead.Blocks()...) {
 			b.Reset()
 		}
 	})
@@ -224,8 +235,12 @@ func fuzz(f *testing.F, format config.InputFormat) {
 
 // describe tells everything that a line leads to.
 func describe(d *Decoder, line []byte) string {
+	return describeBy(d, func(each func([]byte, Origin, Fate)) { d.Records(line, Origin{Position: 7, Now: now}, each) })
+}
+
+func describeBy(d *Decoder, records func(each func([]byte, Origin, Fate))) string {
 	var b strings.Builder
-	d.Records(line, Origin{Position: 7, Now: now}, func(record []byte, from Origin, fate Fate) {
+	records(func(record []byte, from Origin, fate Fate) {
 		fmt.Fprintf(&b, "%d-%d %+v\n", from.Position, len(record), fate)
 		if fate.Reason == Stored {
 			block := d.Blocks()[fate.Block]

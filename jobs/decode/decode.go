@@ -110,14 +110,15 @@ type Decoder struct {
 	resources  Resources
 	blocks     []*sinks.Block
 	tables     []table
+	extractor  func(*fields) func(line []byte) Reason // makes what finds the fields in a line
 	extract    func(line []byte) Reason
 	choose     func() int // which table takes the record, or one of the special results
 	when       func() (time.Time, Reason)
 	id         func() []byte // the record's own identity, if it has one
 	fields     fields
-	root       *node // of the wanted paths of JSON records
-	batch      int   // slot of a batch
-	inherited  []int // slots that a batch's records inherit
+	roots      []*node // of the wanted paths of JSON records, one for each extractor
+	batch      int     // slot of a batch
+	inherited  []int   // slots that a batch's records inherit
 	envelope   envelope
 	admission  admission
 	given      consents // under which the record in hand is held
@@ -185,7 +186,13 @@ func (d *Decoder) Blocks() []*sinks.Block { return d.blocks }
 
 // Decode reads one record, without its line break. It is not kept.
 func (d *Decoder) Decode(record []byte, from Origin) Fate {
-	if reason := d.extract(record); reason != Stored {
+	d.fields.begin(record)
+	return d.decide(d.extract(record), record, from)
+}
+
+// decide decides what becomes of a record whose fields have been found.
+func (d *Decoder) decide(reason Reason, record []byte, from Origin) Fate {
+	if reason != Stored {
 		return Fate{Reason: reason}
 	}
 	i := d.choose()

@@ -372,6 +372,7 @@ func FuzzScanAgreesWithEncodingJSON(f *testing.F) {
 		slot := root.add("a.b.c", &slots)
 		all.slots = make([]span, slots)
 		s := scanner{fields: &all}
+		all.begin(line)
 		reason := s.scan(line, root)
 		var want struct {
 			A struct{ B struct{ C json.RawMessage } }
@@ -424,6 +425,7 @@ func FuzzScanReadsAlikeWhateverCameBefore(f *testing.F) {
 			all.slots = make([]span, slots)
 			s := scanner{fields: &all}
 			for _, l := range lines {
+				all.begin(l)
 				found = string(s.scan(l, root))
 				for slot := range slots {
 					v := all.at(slot)

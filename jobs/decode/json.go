@@ -26,11 +26,10 @@ func (s *scanner) begin(data []byte, at int) {
 	s.marks.look(data, at)
 }
 
-// scan reads line, which must be one object. What is not ASCII in JSON stands in
+// scan reads line, the one that its fields begin, which must be one object. What is not ASCII in JSON stands in
 // strings, of which each is UTF-8 if the whole is.
 func (s *scanner) scan(line []byte, root *node) Reason {
 	s.begin(line, 0)
-	s.fields.begin(line)
 	reason := s.document(root)
 	if (s.marks.foreign || reason != Stored) && !utf8.Valid(line) {
 		return NotUTF8

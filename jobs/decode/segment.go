@@ -77,9 +77,15 @@ func (p *paths) slot(path string) int {
 	return slot
 }
 
-// end makes room for the values, once all paths are known.
+// end lets d read the values, once all paths are known.
 func (p *paths) end(d *Decoder) {
-	d.fields.slots, d.root, d.inherited = make([]span, p.slots), p.root, p.inherited
+	d.extractor = func(f *fields) func([]byte) Reason {
+		s, root := scanner{fields: f}, p.root.clone(nil)
+		d.roots = append(d.roots, root)
+		return func(line []byte) Reason { return s.scan(line, root) }
+	}
+	d.fields.slots, d.inherited = make([]span, p.slots), p.inherited
+	d.extract = d.extractor(&d.fields)
 }
 
 // compileJSON prepares d for records that are JSON objects with a type and a
@@ -99,8 +105,6 @@ func (d *Decoder) compileJSON(policy *config.Policy, datasets []*config.Dataset,
 		}
 		d.tables = append(d.tables, d.newTable(policy, dataset, p.slot))
 	}
-	s := scanner{fields: &d.fields}
-	d.extract = func(line []byte) Reason { return s.scan(line, p.root) }
 	d.choose = func() int {
 		i := choose(calls, &d.fields, kind, event)
 		if i == unknownCall && d.batch != noSlot && d.isBatch(kind) {

@@ -52,6 +52,15 @@ func (n *node) add(path string, slots *int) int {
 	return n.slot
 }
 
+// clone returns a tree of the same wanted paths, below another parent.
+func (n *node) clone(parent *node) *node {
+	c := &node{name: n.name, parent: parent, depth: n.depth, slot: n.slot, wanted: n.wanted}
+	for _, child := range n.children {
+		c.children = append(c.children, child.clone(c))
+	}
+	return c
+}
+
 func (n *node) append(name string) *node {
 	child := &node{name: name, parent: n, depth: n.depth + 1, slot: -1}
 	n.children = append(n.children, child)

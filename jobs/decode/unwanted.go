@@ -15,8 +15,8 @@ const OtherNames = "(other)"
 // maxNames.
 func (d *Decoder) Unwanted() map[string]uint64 {
 	names := map[string]uint64{}
-	if d.root != nil {
-		d.root.unwanted("", names)
+	for _, root := range d.roots {
+		root.unwanted("", names)
 	}
 	return names
 }

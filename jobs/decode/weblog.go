@@ -40,8 +40,8 @@ func (d *Decoder) compileWebLog(p *config.Policy) {
 	}
 	d.compileAdmission(p, d.resources.Gate, slot)
 	d.fields.slots = make([]span, webLogFields)
-	l := logLine{fields: &d.fields}
-	d.extract = l.read
+	d.extractor = func(f *fields) func([]byte) Reason { return (&logLine{fields: f}).read }
+	d.extract = d.extractor(&d.fields)
 	d.choose = func() int { return first }
 	d.when = func() (time.Time, Reason) {
 		at, ok := parseLogTime(d.fields.at(logTime).raw)
@@ -62,7 +62,6 @@ type logLine struct {
 // read takes a line apart. The parts are those of the format and nothing else: a
 // line that has been cut short is not a log line.
 func (l *logLine) read(line []byte) Reason {
-	l.fields.begin(line)
 	l.rest = line
 	if !utf8.Valid(line) {
 		return NotUTF8
