@@ -78,11 +78,12 @@ func (b *Block) Move(moved []bool, to *Block) {
 
 // split keeps some rows; the others go to the end of rest, if that is not nil.
 func (b *Block) split(keep []bool, rest *Block) {
+	ends := runsOf(keep)
 	for i, c := range b.Columns {
 		if rest == nil {
-			c.split(keep, nil)
+			c.split(ends, nil)
 		} else {
-			c.split(keep, rest.Columns[i])
+			c.split(ends, rest.Columns[i])
 		}
 	}
 	n := 0
@@ -271,27 +272,45 @@ func (c *Column) each(do func(row int, value []byte)) {
 	}
 }
 
+// runsOf returns where each run of rows ends that are kept, and that are not, by turns;
+// the first are kept.
+func runsOf(keep []bool) (ends []int) {
+	kept := true
+	for i, k := range keep {
+		if k != kept {
+			ends, kept = append(ends, i), k
+		}
+	}
+	return append(ends, len(keep))
+}
+
 // split copies what is kept as a run of values at a time.
-func (c *Column) split(keep []bool, rest *Column) {
-	to, nulls := 0, 0
-	for i, at := 0, 0; i < len(keep); {
-		first, from := i, at
-		for ; i < len(keep) && keep[i]; i++ {
-			at += c.sizeAt(at)
-		}
-		to += copy(c.Data[to:], c.Data[from:at])
-		if c.Nullable {
-			nulls += copy(c.Nulls[nulls:], c.Nulls[first:i])
-		}
-		for ; i < len(keep) && !keep[i]; i++ {
-			size := c.sizeAt(at)
-			if rest != nil {
-				rest.appendRaw(c, c.Data[at:at+size])
-				if c.Nullable {
-					rest.Nulls = append(rest.Nulls, c.Nulls[i])
-				}
+func (c *Column) split(ends []int, rest *Column) {
+	to, nulls, row, at := 0, 0, 0, 0
+	for i, end := range ends {
+		first, from := row, at
+		if row = end; c.Width > 0 {
+			at = end * c.Width
+		} else {
+			for range end - first {
+				at += c.sizeAt(at)
 			}
-			at += size
+		}
+		switch kept := i%2 == 0; {
+		case kept:
+			to += copy(c.Data[to:], c.Data[from:at])
+			if c.Nullable {
+				nulls += copy(c.Nulls[nulls:], c.Nulls[first:end])
+			}
+		case rest != nil:
+			for from < at {
+				size := c.sizeAt(from)
+				rest.appendRaw(c, c.Data[from:from+size])
+				from += size
+			}
+			if c.Nullable {
+				rest.Nulls = append(rest.Nulls, c.Nulls[first:end]...)
+			}
 		}
 	}
 	c.Data, c.Nulls = c.Data[:to], c.Nulls[:nulls]

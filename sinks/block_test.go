@@ -133,3 +133,36 @@ func TestShortenedColumnHoldsTheSameTexts(t *testing.T) {
 		}
 	}
 }
+
+func TestRowsMoveFromAnyPlace(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"", ".", "x", "xxxx", "....", "x...", "...x", "xx.xx..", ".x.x.x", "x.x.x."} {
+		b := &Block{Columns: []*Column{{Type: "String"}, {Type: "UInt16", Width: 2}}}
+		to := b.Clone()
+		var moved []bool
+		var want [2][]string
+		for i, c := range pattern {
+			moved = append(moved, c == 'x')
+			word := fmt.Sprintf("%0*d", 1+i*50, i)
+			b.Columns[0].AppendString([]byte(word))
+			b.Columns[1].AppendUint(uint64(i))
+			b.Days, b.Records, b.Positions = append(b.Days, Day(i)), append(b.Records, ID{}), append(b.Positions, uint64(i))
+			half := 0
+			if c == 'x' {
+				half = 1
+			}
+			want[half] = append(want[half], word)
+		}
+		b.Move(moved, to)
+		for half, block := range []*Block{b, to} {
+			if got := strings(block.Columns[0]); !slices.Equal(got, want[half]) {
+				t.Errorf("%s: half %d is %q, want %q", pattern, half, got, want[half])
+			}
+			for row, position := range block.Positions {
+				if got := binary.LittleEndian.Uint16(block.Columns[1].Data[2*row:]); uint64(got) != position || uint64(block.Days[row]) != position {
+					t.Errorf("%s: half %d, row %d is %d of %d", pattern, half, row, got, position)
+				}
+			}
+		}
+	}
+}
