@@ -460,3 +460,22 @@ func TestDatesAreThoseOfTheTimePackage(t *testing.T) {
 		}
 	}
 }
+
+// A time in the common form is read as the time package reads it, and so is what differs
+// from it in one byte. Only a comma before the fraction is not taken, as in RFC 3339.
+func TestTimesAreThoseOfTheTimePackage(t *testing.T) {
+	t.Parallel()
+	for _, common := range []string{"2024-02-29T23:59:58Z", "2023-11-30T00:00:00.7Z", "1999-12-31T12:30:45.123Z", "2024-01-10T20:03:07.123456789Z", "2024-02-29T23:59:58+01:00"} {
+		for i := range common {
+			for c := range 1 << 8 {
+				text := []byte(common)
+				text[i] = byte(c)
+				want, err := time.Parse(time.RFC3339Nano, string(text))
+				got, ok := parseRFC3339(text)
+				if ok != (err == nil && c != ',') || ok && !got.Equal(want) {
+					t.Fatalf("%q was read as %s, %v; the time package reads %s, %v", text, got, ok, want, err)
+				}
+			}
+		}
+	}
+}

@@ -1,6 +1,9 @@
 package decode
 
-import "time"
+import (
+	"encoding/binary"
+	"time"
+)
 
 // storable reports whether t fits a table's partition key: ClickHouse's Date
 // begins in 1970 and ends in 2149.
@@ -32,26 +35,40 @@ func parseRFC3339(b []byte) (time.Time, bool) {
 	if len(b) > maxTimeLength {
 		return time.Time{}, false
 	}
-	if len(b) < len("2024-01-31T12:00:00Z") || b[4] != '-' || b[7] != '-' || b[10] != 'T' || b[13] != ':' || b[16] != ':' || b[len(b)-1] != 'Z' {
-		t, err := time.Parse(time.RFC3339Nano, string(b))
-		return t.UTC(), err == nil
+	if len(b) < len("2024-01-31T12:00:00Z") || b[10] != 'T' || b[len(b)-1] != 'Z' {
+		return anyTime(b)
 	}
-	century, a := twoDigits(b[0], b[1])
-	year, c := twoDigits(b[2], b[3])
-	month, d := twoDigits(b[5], b[6])
-	day, e := twoDigits(b[8], b[9])
-	hour, f := twoDigits(b[11], b[12])
-	minute, g := twoDigits(b[14], b[15])
-	second, h := twoDigits(b[17], b[18])
-	nanoseconds, i := fraction(b[19 : len(b)-1])
-	year += 100 * century
-	ok := a && c && d && e && f && g && h && i &&
-		1 <= month && month <= 12 && 1 <= day && day <= daysIn(month, year) && hour < 24 && minute < 60 && second < 60
-	if !ok {
+	date, clock := binary.LittleEndian.Uint64(b)^datePattern, binary.LittleEndian.Uint64(b[11:])^clockPattern
+	if date&dateBetween|clock&clockBetween != 0 {
+		return anyTime(b)
+	}
+	digits := (date|clock|(date+beyond9)|(clock+beyond9))&highs == 0
+	date, clock = 10*date+date>>8, 10*clock+clock>>8 // the first of two digits becomes their number
+	year, month := 100*int(date&0xFF)+int(date>>16&0xFF), int(date>>40&0xFF)
+	day, dayOK := twoDigits(b[8], b[9])
+	hour, minute, second := int(clock&0xFF), int(clock>>24&0xFF), int(clock>>48&0xFF)
+	nanoseconds, fractionOK := fraction(b[19 : len(b)-1])
+	if !digits || !dayOK || !fractionOK || month < 1 || month > 12 || day < 1 || day > daysIn(month, year) || hour > 23 || minute > 59 || second > 59 {
 		return time.Time{}, false
 	}
 	seconds := ((daysSince1970(year, month, day)*24+hour)*60+minute)*60 + second
 	return time.Unix(int64(seconds), int64(nanoseconds)).UTC(), true
+}
+
+// Eight characters at a time: the patterns have a zero for each digit, and what is between
+// the digits. A text differs from them by at most 9 in the place of a digit.
+const (
+	datePattern  = 0x2d30302d30303030 // 0000-00-
+	dateBetween  = 0xFF0000FF00000000
+	clockPattern = 0x30303a30303a3030 // 00:00:00
+	clockBetween = 0x0000FF0000FF0000
+	beyond9      = (0x7F - 9) * ones
+)
+
+// anyTime reads a time of a form that is not common.
+func anyTime(b []byte) (time.Time, bool) {
+	t, err := time.Parse(time.RFC3339Nano, string(b))
+	return t.UTC(), err == nil
 }
 
 // daysBefore are the days of a year before each month, in a year that begins in
@@ -90,6 +107,11 @@ func fraction(b []byte) (int, bool) {
 	}
 	if b[0] != '.' || len(b) < 2 || len(b) > 10 {
 		return 0, false
+	}
+	if len(b) == 4 { // most clocks tell milliseconds
+		hundreds, ok := twoDigits('0', b[1])
+		rest, too := twoDigits(b[2], b[3])
+		return (100*hundreds + rest) * 1e6, ok && too
 	}
 	n, ok := digits(b[1:])
 	for range 10 - len(b) {
