@@ -1,5 +1,6 @@
 {{- /* The partitions up to a day, but for some, with the rows of files that are not yet ingested whole,
-       and the parts that somebody has detached: also where nothing else is left. */ -}}
+       and the parts that somebody has detached: also where nothing else is left. Each of these
+       asks for the day itself: asked for once at the end, it would be worked out for each row. */ -}}
 SELECT
     YYYYMMDDToDate(toUInt32OrZero(substring(lapse_partition, 1, 8))) AS day, toUInt32OrZero(substring(lapse_partition, 10)) AS batch,
     sum(lapse_rows) AS rows, sum(lapse_people) AS subjects, sum(lapse_bytes) AS bytes, sum(lapse_unfinished) AS unfinished, sum(lapse_detached) AS detached
@@ -15,14 +16,16 @@ FROM (
     UNION ALL
     SELECT partition_id, 0, 0, sum(bytes_on_disk), 0, 0
     FROM system.parts
-    WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND active AND partition_id NOT IN {but:Array(String)}
+    WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND active
+        AND toUInt32OrZero(substring(partition_id, 1, 8)) < toYYYYMMDD({before:Date}) AND partition_id NOT IN {but:Array(String)}
     GROUP BY partition_id
     UNION ALL
     SELECT ifNull(partition_id, ''), 0, 0, 0, 0, count()
     FROM system.detached_parts
     WHERE database = {{literal .Table.Database}} AND table = {{literal .Table.Name}} AND match(ifNull(partition_id, ''), '^[0-9]{8}-[0-9]+$')
+        AND toUInt32OrZero(substring(ifNull(partition_id, ''), 1, 8)) < toYYYYMMDD({before:Date})
     GROUP BY partition_id
 )
 GROUP BY lapse_partition
-HAVING day < {before:Date} AND rows + detached > 0
+HAVING rows + detached > 0
 ORDER BY day, batch
