@@ -3,9 +3,15 @@ package clickhouse_test
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 	"unicode/utf8"
+
+	"github.com/facesoft/lapse/sinks/clickhouse"
+	"github.com/facesoft/lapse/sinks/sinktest"
 )
 
 // awkward are texts that break what is put together carelessly: statements, words,
@@ -171,5 +177,63 @@ func TestWordsThatOnlyResembleIdentifiersArePublished(t *testing.T) {
 	publish(t, s, day(0))
 	if got := query(t, o, "SELECT DISTINCT page FROM visits"); len(got) != len(paths) {
 		t.Errorf("published %v, want %v", got, paths)
+	}
+}
+
+// Rows are written before their texts have been looked through, as long as those of the
+// dataset name nobody. Where one does, all is decided again: it ends as it would have.
+func TestWhatIsWrittenBeforeANameIsFoundIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	_, o := store(t)
+	o.Policy = sinktest.Policy(t, []byte(visits))
+	var lock sync.Mutex // statements run side by side
+	var statements []string
+	o.Trace = func(name string, _ time.Duration) {
+		lock.Lock()
+		defer lock.Unlock()
+		statements = append(statements, name)
+	}
+	s, err := clickhouse.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	paths := []string{"/people/all", "/people/u1", "/people/u1", "/people/all", "/people/all"}
+	var rows []visit
+	for n, path := range paths {
+		for i := range 5 {
+			rows = append(rows, visit{day: n, user: fmt.Sprint("u", i), path: path, country: "GB"})
+		}
+	}
+	insert(t, s, 1, rows)
+	for n, want := range []struct {
+		written int
+		first   string // of looking through the texts and deciding
+		pages   string
+	}{
+		{1, "fill_cells", "[[0 /people/all 5]]"},
+		{2, "fill_cells", "[[1 /people 5]]"},
+		{1, "match_texts", "[[1 /people 5]]"},
+		{1, "match_texts", "[[0 /people/all 5]]"},
+		{1, "fill_cells", "[[0 /people/all 5]]"},
+	} {
+		statements = nil
+		if p := publish(t, s, day(n))[day(n)]; p.Published != 5 || p.Subjects != 5 || p.K.Smallest != 5 {
+			t.Errorf("day %d: %d rows published, of %d people, in classes of %d", n, p.Published, p.Subjects, p.K.Smallest)
+		}
+		written := 0
+		for _, name := range statements {
+			if name == "stage_rows" {
+				written++
+			}
+		}
+		first := slices.IndexFunc(statements, func(name string) bool { return name == "match_texts" || name == "fill_cells" })
+		if written != want.written || statements[first] != want.first {
+			t.Errorf("day %d: the rows were written %d times, after %s; want %d times, after %s", n, written, statements[first], want.written, want.first)
+		}
+		pages := fmt.Sprintf("SELECT toString(lapse_level), page, count() FROM visits WHERE day = '%s' GROUP BY ALL", day(n).Day)
+		if got := fmt.Sprint(query(t, o, pages)); got != want.pages {
+			t.Errorf("day %d: published %s, want %s", n, got, want.pages)
+		}
 	}
 }

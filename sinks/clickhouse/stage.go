@@ -49,6 +49,7 @@ type stage struct {
 	Sensitive       sensitiveColumn // for statements about one of them
 	WithoutTainted  bool            // leave out rows with a sensitive text that names somebody
 	Named           bool            // some texts name somebody, or may
+	NamesLater      bool            // that is found out while the rows are written
 	Levels          []int           // those at which there is something to publish
 }
 
@@ -128,16 +129,7 @@ func (st *stage) prepare(ctx context.Context) error {
 	if err := st.carryOut(ctx, st.copying()); err != nil {
 		return err
 	}
-	if err := st.lookForNames(ctx); err != nil {
-		return err
-	}
-	if err := st.carryOut(ctx, st.deciding()); err != nil {
-		return err
-	}
-	if err := st.findLevels(ctx); err != nil {
-		return err
-	}
-	if err := st.sideBySide(ctx, st.stageRows, st.countPeople); err != nil {
+	if err := st.write(ctx); err != nil {
 		return err
 	}
 	if err := st.countStaged(ctx); err != nil {
@@ -196,6 +188,52 @@ func (st *stage) sideBySide(ctx context.Context, one, other func(context.Context
 	errs := make(chan error, 1)
 	go func() { errs <- other(ctx) }()
 	return errors.Join(one(ctx), <-errs)
+}
+
+// write decides at which level each row is published, and writes the rows. The texts have
+// to be looked through for names before anything is decided by them. Where those of a
+// dataset named nobody the last time, it is done beside the writing, which is all done
+// again should one name somebody: until then nothing is published.
+func (st *stage) write(ctx context.Context) error {
+	dataset := st.pubs[0].Dataset
+	named, _ := st.store.named.Load(dataset)
+	st.NamesLater = st.InMemory && len(st.SensitiveTexts) == 0 && named != true
+	if st.NamesLater {
+		named, err := st.writeBesideLooking(ctx)
+		if err != nil || !named {
+			return err
+		}
+		st.NamesLater, st.Named = false, true
+		st.store.named.Store(dataset, true)
+		if err := st.undecide(ctx); err != nil {
+			return err
+		}
+	} else {
+		var err error
+		if st.Named, err = st.lookForNames(ctx); err != nil {
+			return err
+		}
+		st.store.named.Store(dataset, st.Named)
+	}
+	if err := st.decide(ctx); err != nil {
+		return err
+	}
+	return st.sideBySide(ctx, st.stageRows, st.countPeople)
+}
+
+// writeBesideLooking writes the rows as if no text named anybody, and reports whether one
+// does.
+func (st *stage) writeBesideLooking(ctx context.Context) (named bool, err error) {
+	if err := st.decide(ctx); err != nil {
+		return false, err
+	}
+	err = st.sideBySide(ctx, st.stageRows, func(ctx context.Context) (err error) {
+		if named, err = st.lookForNames(ctx); err != nil || named {
+			return err
+		}
+		return st.countPeople(ctx)
+	})
+	return named, err
 }
 
 // countPeople counts whom the rows are about, in all and in each class.
@@ -282,11 +320,18 @@ func (st *stage) Publications() []sinks.Publication { return st.pubs }
 
 // Discard implements sinks.Staged.
 func (st *stage) Discard(ctx context.Context) error {
-	var errs error
 	of := st.ofPublished()
-	for _, name := range []string{
-		st.IdentifierTable, st.CopyTable, st.TieTable, st.TextTable, st.MatchTable, of.TextTable, of.MatchTable, st.TaintTable, st.CellTable, st.LevelTable, st.ClassTable, st.StageTable,
-	} {
+	return errors.Join(st.undecide(ctx), st.dropTables(ctx,
+		st.IdentifierTable, st.CopyTable, st.TieTable, st.TextTable, st.MatchTable, of.TextTable, of.MatchTable, st.TaintTable))
+}
+
+// undecide removes what was decided, and what was written for it.
+func (st *stage) undecide(ctx context.Context) error {
+	return st.dropTables(ctx, st.CellTable, st.LevelTable, st.ClassTable, st.StageTable)
+}
+
+func (st *stage) dropTables(ctx context.Context, names ...string) (errs error) {
+	for _, name := range names {
 		errs = errors.Join(errs, st.store.dropStage(ctx, name))
 	}
 	return errs

@@ -24,21 +24,35 @@ type texts struct {
 	FromPartitions bool
 }
 
-// copying lists the statements that copy the rows, and look through their texts.
+// copying lists the statements that copy the rows.
 func (st *stage) copying() []step {
 	steps := []step{
-		{"create_identifiers", st}, {"create_texts", st}, {"create_matches", st}, {"create_taint", st}, {"create_copy", st}, {"create_ties", st}, {"create_levels", st}, {"create_classes", st}, {"create_stage", st},
-	}
-	if len(st.G.Identifiers) > 0 {
-		steps = append(steps, step{"find_identifiers", st})
+		{"create_identifiers", st}, {"create_texts", st}, {"create_matches", st}, {"create_taint", st}, {"create_copy", st}, {"create_ties", st},
 	}
 	if len(st.SensitiveTexts) > 0 { // rows that have one that names somebody are left out from the start
 		personal := texts{st, st.SensitiveTexts, quote(st.G.Personal.Database, st.G.Personal.Name), true}
+		steps = append(steps, st.identifying()...)
 		steps = append(steps, step{"collect_texts", personal}, step{"match_texts", st}, step{"find_taint", st})
 	}
 	steps = append(steps, step{"copy_rows", st})
 	if len(st.G.Copy.Links) > 0 {
 		steps = append(steps, step{"find_ties", st})
+	}
+	return steps
+}
+
+// identifying lists the statements that collect the direct identifiers.
+func (st *stage) identifying() []step {
+	if len(st.G.Identifiers) == 0 {
+		return nil
+	}
+	return []step{{"find_identifiers", st}}
+}
+
+// naming lists the statements that look through the texts of the copy.
+func (st *stage) naming() (steps []step) {
+	if len(st.SensitiveTexts) == 0 { // or it was done before
+		steps = st.identifying()
 	}
 	return append(steps, step{"collect_texts", texts{st, st.G.DistinctTexts, quote(st.Control, st.CopyTable), false}}, step{"match_texts", st})
 }
@@ -48,7 +62,8 @@ func (st *stage) deciding() (steps []step) {
 	if st.Named {
 		steps = append(steps, step{"find_taint", st})
 	}
-	steps = append(steps, step{"create_cells", st.withoutTainted()}, step{"fill_cells", st.withoutTainted()})
+	steps = append(steps, step{"create_levels", st}, step{"create_classes", st}, step{"create_stage", st},
+		step{"create_cells", st.withoutTainted()}, step{"fill_cells", st.withoutTainted()})
 	for level := range st.G.Copy.Classes {
 		at := *st
 		at.Level = level
@@ -57,10 +72,13 @@ func (st *stage) deciding() (steps []step) {
 	return steps
 }
 
-// findLevels notes at which levels there is something to publish, and draws the key for the
-// check of it.
-func (st *stage) findLevels(ctx context.Context) error {
-	st.key = rand.Uint64()
+// decide decides at which level each row is published, notes at which levels there is
+// something to publish, and draws the key for the check of it.
+func (st *stage) decide(ctx context.Context) error {
+	if err := st.carryOut(ctx, st.deciding()); err != nil {
+		return err
+	}
+	st.key, st.Levels = rand.Uint64(), nil
 	return st.store.query(ctx, "used_levels", st, nil, func(r driver.Rows) error {
 		var level uint8
 		err := r.Scan(&level)
@@ -87,12 +105,19 @@ func (st *stage) carryOut(ctx context.Context, steps []step) error {
 	return nil
 }
 
-// lookForNames notes whether a text names somebody.
-func (st *stage) lookForNames(ctx context.Context) error {
+// lookForNames reports whether a text of the copy names somebody, or may.
+func (st *stage) lookForNames(ctx context.Context) (bool, error) {
+	if err := st.carryOut(ctx, st.naming()); err != nil {
+		return false, err
+	}
+	return st.matched(ctx)
+}
+
+// matched reports whether a text that was looked through names somebody, or may.
+func (st *stage) matched(ctx context.Context) (bool, error) {
 	var matches uint64
 	err := st.store.queryRow(ctx, "count_matches", st, nil, &matches)
-	st.Named = matches > 0
-	return err
+	return matches > 0, err
 }
 
 // ofPublished returns the stage for statements about published texts that name somebody.
@@ -142,7 +167,7 @@ func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
 	for level := range st.G.Copy.Classes {
 		st.Levels = append(st.Levels, level)
 	}
-	script := slices.Concat(st.copying(), st.deciding(), []step{{"stage_rows", st}, {"count_classes", st.withoutTainted()}, {"publish_partition", st}, {"verify_classes", st}}, st.checking(), []step{{"verify_identifiers", st.ofPublished()}})
+	script := slices.Concat(st.copying(), st.naming(), st.deciding(), []step{{"stage_rows", st}, {"count_classes", st.withoutTainted()}, {"publish_partition", st}, {"verify_classes", st}}, st.checking(), []step{{"verify_identifiers", st.ofPublished()}})
 	for _, column := range st.G.Sensitive {
 		script = append(script, step{"verify_sensitive", st.of(column)})
 	}

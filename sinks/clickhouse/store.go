@@ -82,6 +82,7 @@ type Store struct {
 	}
 	sortings sortings
 	kept     keptSearches
+	named    sync.Map // by dataset, whether texts named somebody when last looked through
 }
 
 // settings are those that correctness rests on, but for the last. With async_insert, on by

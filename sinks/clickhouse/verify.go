@@ -103,7 +103,7 @@ func (st *stage) verifyIdentifiers(ctx context.Context, found map[string]uint64)
 	if err := st.carryOut(ctx, st.checking()); err != nil {
 		return err
 	}
-	if err := of.lookForNames(ctx); err != nil || !of.Named {
+	if named, err := of.matched(ctx); err != nil || !named {
 		return err
 	}
 	return st.store.query(ctx, "verify_identifiers", of, st.parameters(), func(r driver.Rows) error {

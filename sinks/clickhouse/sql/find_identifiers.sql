@@ -1,4 +1,5 @@
-{{- /* The direct identifiers of the partitions, as they stand and as words. */ -}}
+{{- /* The direct identifiers of the partitions, as they stand and as words. Beside the writing of
+       the rows it has one core, so that they have the other. */ -}}
 INSERT INTO {{name .Control .IdentifierTable}}
 SELECT lapse_identifier, arrayStringConcat(tokens(lowerUTF8(lapse_identifier)), ' ')
 FROM (
@@ -11,3 +12,6 @@ FROM (
     {{- end}}
 )
 WHERE lapse_identifier != ''
+{{- if .NamesLater}}
+SETTINGS max_threads = 1
+{{- end}}
