@@ -5,13 +5,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 	"unicode/utf8"
-
-	"github.com/facesoft/lapse/sinks/clickhouse"
-	"github.com/facesoft/lapse/sinks/sinktest"
 )
 
 // awkward are texts that break what is put together carelessly: statements, words,
@@ -184,20 +179,7 @@ func TestWordsThatOnlyResembleIdentifiersArePublished(t *testing.T) {
 // dataset name nobody. Where one does, all is decided again: it ends as it would have.
 func TestWhatIsWrittenBeforeANameIsFoundIsWrittenAgain(t *testing.T) {
 	t.Parallel()
-	_, o := store(t)
-	o.Policy = sinktest.Policy(t, []byte(visits))
-	var lock sync.Mutex // statements run side by side
-	var statements []string
-	o.Trace = func(name string, _ time.Duration) {
-		lock.Lock()
-		defer lock.Unlock()
-		statements = append(statements, name)
-	}
-	s, err := clickhouse.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s, o, taken := recording(t)
 	paths := []string{"/people/all", "/people/u1", "/people/u1", "/people/all", "/people/all"}
 	var rows []visit
 	for n, path := range paths {
@@ -217,16 +199,11 @@ func TestWhatIsWrittenBeforeANameIsFoundIsWrittenAgain(t *testing.T) {
 		{1, "match_texts", "[[0 /people/all 5]]"},
 		{1, "fill_cells", "[[0 /people/all 5]]"},
 	} {
-		statements = nil
 		if p := publish(t, s, day(n))[day(n)]; p.Published != 5 || p.Subjects != 5 || p.K.Smallest != 5 {
 			t.Errorf("day %d: %d rows published, of %d people, in classes of %d", n, p.Published, p.Subjects, p.K.Smallest)
 		}
-		written := 0
-		for _, name := range statements {
-			if name == "stage_rows" {
-				written++
-			}
-		}
+		statements := taken()
+		written := occurrences(statements, "stage_rows")
 		first := slices.IndexFunc(statements, func(name string) bool { return name == "match_texts" || name == "fill_cells" })
 		if written != want.written || statements[first] != want.first {
 			t.Errorf("day %d: the rows were written %d times, after %s; want %d times, after %s", n, written, statements[first], want.written, want.first)

@@ -3,6 +3,7 @@ package clickhouse_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -133,4 +134,40 @@ func execute(t *testing.T, o clickhouse.Options, sql string) {
 func store(t *testing.T) (*clickhouse.Store, clickhouse.Options) {
 	t.Helper()
 	return sinktest.Store(t, sinktest.Policy(t, []byte(visits)))
+}
+
+// recording opens a store that notes its statements. What it returns last gives the names
+// of those since it was last called.
+func recording(t *testing.T) (*clickhouse.Store, clickhouse.Options, func() []string) {
+	t.Helper()
+	_, o := store(t)
+	o.Policy = sinktest.Policy(t, []byte(visits))
+	var lock sync.Mutex // statements run side by side
+	var statements []string
+	o.Trace = func(name string, _ time.Duration) {
+		lock.Lock()
+		defer lock.Unlock()
+		statements = append(statements, name)
+	}
+	s, err := clickhouse.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s, o, func() []string {
+		lock.Lock()
+		defer lock.Unlock()
+		taken := statements
+		statements = nil
+		return taken
+	}
+}
+
+func occurrences(statements []string, of string) (n int) {
+	for _, name := range statements {
+		if name == of {
+			n++
+		}
+	}
+	return n
 }

@@ -50,6 +50,7 @@ type stage struct {
 	WithoutTainted  bool            // leave out rows with a sensitive text that names somebody
 	Named           bool            // some texts name somebody, or may
 	NamesLater      bool            // that is found out while the rows are written
+	UpToK           bool            // of the people of a class, more than k are not told apart
 	Levels          []int           // those at which there is something to publish
 }
 
@@ -238,10 +239,44 @@ func (st *stage) writeBesideLooking(ctx context.Context) (named bool, err error)
 
 // countPeople counts whom the rows are about, in all and in each class.
 func (st *stage) countPeople(ctx context.Context) error {
-	if err := st.store.exec(ctx, "count_classes", st.withoutTainted(), st.checkParameters()); err != nil {
+	if err := st.countClasses(ctx); err != nil {
 		return err
 	}
 	return st.countPersonal(ctx)
+}
+
+// mostUpTo is up to how many people ClickHouse's uniqUpTo counts.
+const mostUpTo = 100
+
+// countClasses counts the people of each class. Reported are those of the smallest, and
+// that mostly holds k, so more are not told apart; unless it held more the last time. If it
+// does, all are counted.
+func (st *stage) countClasses(ctx context.Context) error {
+	dataset := st.pubs[0].Dataset
+	ample, _ := st.store.ample.Load(dataset)
+	upToK := st.G.K <= mostUpTo && ample != true
+	for {
+		classes := st.withoutTainted()
+		classes.UpToK = upToK
+		if err := st.store.exec(ctx, "count_classes", classes, st.checkParameters()); err != nil {
+			return err
+		}
+		var smallest uint64
+		if err := st.store.queryRow(ctx, "smallest_class", st, nil, &smallest); err != nil {
+			return err
+		}
+		st.store.ample.Store(dataset, smallest > uint64(st.G.K))
+		if !upToK || smallest <= uint64(st.G.K) {
+			return nil
+		}
+		upToK = false
+		if err := st.dropTables(ctx, st.ClassTable); err != nil {
+			return err
+		}
+		if err := st.carryOut(ctx, []step{{"create_classes", st}}); err != nil {
+			return err
+		}
+	}
 }
 
 func (st *stage) countPersonal(ctx context.Context) error {

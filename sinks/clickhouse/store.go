@@ -82,7 +82,11 @@ type Store struct {
 	}
 	sortings sortings
 	kept     keptSearches
-	named    sync.Map // by dataset, whether texts named somebody when last looked through
+
+	// What was met with of each dataset the last time, by which it is guessed what takes
+	// the least time now.
+	named sync.Map // whether a text named somebody
+	ample sync.Map // whether the smallest class of a partition held more than k people
 }
 
 // settings are those that correctness rests on, but for the last. With async_insert, on by

@@ -3,7 +3,7 @@
        these. A class is of one partition. Beside the writing of the rows it has one core, so
        that they have the other. */ -}}
 INSERT INTO {{name .Control .ClassTable}}
-SELECT {{if .Levels}}multiIf({{range .Levels}}lapse_level = {{.}}, lapse_check_{{.}}, {{end}}0){{else}}toUInt64(0){{end}} AS lapse_class, any(toString(lapse_partition)), count(), uniqExact(lapse_subject)
+SELECT {{if .Levels}}multiIf({{range .Levels}}lapse_level = {{.}}, lapse_check_{{.}}, {{end}}0){{else}}toUInt64(0){{end}} AS lapse_class, any(toString(lapse_partition)), count(), {{if .UpToK}}uniqUpTo({{.G.K}}){{else}}uniqExact{{end}}(lapse_subject)
 FROM (
 {{template "checked_people.sql" .}}
 ) AS lapse_rows
