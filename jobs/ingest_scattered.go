@@ -151,7 +151,7 @@ func (r *sourceReader) storeHeldBack(ctx context.Context) error {
 	g.leaveAfter([]func(){r.kept})
 	r.kept = nil
 	r.storing = append(r.storing, g)
-	return r.waitUntil(0)
+	return r.waitStored()
 }
 
 // leaveAll gives up all admissions.

@@ -10,13 +10,8 @@ import (
 	"github.com/facesoft/lapse/sinks"
 )
 
-// maxStoring is how many groups may be on their way to the store. With two of them the
-// store always has one at hand while it acknowledges the other, and each group more
-// would take the memory of its rows.
-const maxStoring = 2
-
-// sourceReader takes in one source group by group. While one group is being decoded, those
-// before it are being settled and stored.
+// sourceReader takes in one source group by group. While one group is being decoded, the one
+// before it is being settled, and the one before that stored.
 type sourceReader struct {
 	*Ingest
 	reading    *reading
@@ -32,7 +27,7 @@ type sourceReader struct {
 	// nil.
 	decided func(position uint64, fate sinks.ReplayFate)
 
-	storing []*group // those before the current one, at most maxStoring
+	storing []*group // those before the current one
 	leave   func()   // called when the current group is stored
 	kept    func()   // called when the rows that are held back are stored; nil if there are none
 }
@@ -65,7 +60,7 @@ func (r *sourceReader) all(ctx context.Context) error {
 			err = r.settle(ctx)
 		}
 		if err == nil {
-			err = r.waitUntil(maxStoring - 1)
+			err = r.waitStored()
 		}
 		if err != nil {
 			if errors.Is(err, sinks.ErrInvalidInput) { // what could be read stays
@@ -75,12 +70,12 @@ func (r *sourceReader) all(ctx context.Context) error {
 				<-next //nolint:errcheck // what has been decoded of it is not stored
 			}
 			r.leaveAll()
-			return errors.Join(r.waitUntil(0), err)
+			return errors.Join(r.waitStored(), err)
 		}
 		r.storeGroup(ctx, index, next == nil)
 		sinks.Failpoint("ingest.chunk")
 	}
-	return r.waitUntil(0)
+	return r.waitStored()
 }
 
 // await returns when the next group has been read. If that is not admitted because
@@ -113,12 +108,12 @@ func (r *sourceReader) collect() {
 	r.reading.group = readGroup{}
 }
 
-// waitUntil returns when no more than n groups are being stored.
-func (r *sourceReader) waitUntil(n int) (err error) {
-	for len(r.storing) > n {
-		err = errors.Join(err, r.storing[0].wait())
-		r.storing = r.storing[1:]
+// waitStored returns when no group is being stored any more.
+func (r *sourceReader) waitStored() (err error) {
+	for _, g := range r.storing {
+		err = errors.Join(err, g.wait())
 	}
+	r.storing = r.storing[:0]
 	return err
 }
 
@@ -133,7 +128,7 @@ func (r *sourceReader) settle(ctx context.Context) error {
 		}
 	}
 	if r.known.full() { // all but this group is stored or will be, and can be learned anew
-		if err := r.waitUntil(0); err != nil {
+		if err := r.waitStored(); err != nil {
 			return err
 		}
 		r.known.reset()

@@ -205,7 +205,7 @@ func (r *replayer) chunk(ctx context.Context, which sinks.QuarantineSelection, a
 	}
 	stored := r.toStore()
 	r.storeGroup(ctx, replayGroup, true)
-	if err := r.waitUntil(0); err != nil {
+	if err := r.waitStored(); err != nil {
 		return more, err
 	}
 	sinks.Failpoint("replay.stored")
