@@ -14,14 +14,18 @@ type Dictionary struct {
 	Keys []byte // the values in order, each preceded by its length as an unsigned varint
 
 	places []keyPlace // of the values
-	slots  []uint16   // hash table of the numbers of values; 0 is a free slot
+	slots  []keySlot  // hash table of the values
 }
 
-// keyPlace is where a value stands in Keys, without its length, and its two ends, which
-// are all of a short one.
-type keyPlace struct {
-	ends     ends
-	from, to uint32
+// keyPlace is where a value stands in Keys, without its length.
+type keyPlace struct{ from, to uint32 }
+
+// keySlot is the place of a value in the hash table, with all of a short value: to find one
+// that is known takes a look at one line of the processor's cache.
+type keySlot struct {
+	ends   ends
+	from   uint32 // in Keys
+	number uint16 // 0: the slot is free
 }
 
 // ends are the first and the last bytes of a value, and its length: together they are all
@@ -35,19 +39,24 @@ const shortValue = 16
 
 func endsOf(v []byte) ends {
 	n := len(v)
-	switch {
-	case n >= 8:
+	if n >= 8 {
 		return ends{binary.LittleEndian.Uint64(v), binary.LittleEndian.Uint64(v[n-8:]), uint32(n)}
-	case n >= 4:
-		return ends{uint64(binary.LittleEndian.Uint32(v)), uint64(binary.LittleEndian.Uint32(v[n-4:])), uint32(n)}
 	}
-	return ends{first: uint64(v[0]) | uint64(v[n/2])<<8 | uint64(v[n-1])<<16, length: uint32(n)}
+	var all uint64
+	if cap(v) >= 8 { // most are parts of a text
+		all = binary.LittleEndian.Uint64(v[:8]) & (1<<(8*n&63) - 1)
+	} else {
+		for i, c := range v {
+			all |= uint64(c) << (8 * i & 63)
+		}
+	}
+	return ends{all, all, uint32(n)}
 }
 
 // dictionarySeed makes the table's order unknown to senders.
 var (
 	dictionarySeed = maphash.MakeSeed()
-	shortSeeds     = [2]uint64{maphash.Bytes(dictionarySeed, nil), maphash.Bytes(maphash.MakeSeed(), nil)}
+	seeds          = [3]uint64{maphash.Bytes(dictionarySeed, nil), maphash.Bytes(maphash.MakeSeed(), nil), maphash.Bytes(maphash.MakeSeed(), nil)}
 )
 
 const firstSlots = 64
@@ -68,7 +77,7 @@ func (d *Dictionary) Values() iter.Seq[[]byte] {
 // Reset forgets all values but the empty string.
 func (d *Dictionary) Reset() {
 	d.Keys = append(d.Keys[:0], 0)
-	d.places = append(d.places[:0], keyPlace{from: 1, to: 1})
+	d.places = append(d.places[:0], keyPlace{1, 1})
 	clear(d.slots)
 }
 
@@ -78,56 +87,99 @@ func (d *Dictionary) index(value []byte) uint16 {
 	if len(value) == 0 {
 		return 0
 	}
+	e := endsOf(value)
+	if e.length > shortValue {
+		return d.find(value, e, hashLong(value))
+	}
+	hash := e.hash()
+	if at := hash & uint64(len(d.slots)-1); at < uint64(len(d.slots)) && d.slots[at].ends == e { // nearly always
+		return d.slots[at].number
+	}
+	return d.find(value, e, hash)
+}
+
+// find looks for a value from the slot on that its hash tells, and adds it if it is new.
+func (d *Dictionary) find(value []byte, e ends, hash uint64) uint16 {
+	mask := uint64(len(d.slots) - 1)
+	for at := hash & mask; at < uint64(len(d.slots)); at = (at + 1) & mask {
+		s := &d.slots[at]
+		if s.ends == e && (e.length <= shortValue || string(d.Keys[s.from:s.from+e.length]) == string(value)) {
+			return s.number
+		}
+		if s.number == 0 {
+			break
+		}
+	}
+	return d.add(value, e, hash)
+}
+
+// add adds a value that is new.
+func (d *Dictionary) add(value []byte, e ends, hash uint64) uint16 {
 	if len(d.places) == 0 {
 		d.Reset()
 	}
 	if 2*d.Len() >= len(d.slots) {
 		d.grow()
 	}
-	e := endsOf(value)
-	slot := d.find(value, e)
-	if n := d.slots[slot]; n != 0 {
-		return n
-	}
 	n := uint16(d.Len())
 	d.Keys = binary.AppendUvarint(d.Keys, uint64(len(value)))
 	from := uint32(len(d.Keys))
 	d.Keys = append(d.Keys, value...)
-	d.places = append(d.places, keyPlace{e, from, uint32(len(d.Keys))})
-	d.slots[slot] = n
+	d.places = append(d.places, keyPlace{from, uint32(len(d.Keys))})
+	d.enter(keySlot{e, from, n}, hash)
 	return n
 }
 
-// find returns the slot that has the value's number, or the free one it belongs in.
-func (d *Dictionary) find(value []byte, e ends) uint64 {
+// enter puts a value that is new into a free slot.
+func (d *Dictionary) enter(s keySlot, hash uint64) {
 	mask := uint64(len(d.slots) - 1)
-	for slot := hashValue(value, e) & mask; ; slot = (slot + 1) & mask {
-		n := d.slots[slot]
-		if n == 0 || d.places[n].ends == e && (e.length <= shortValue || string(d.key(n)) == string(value)) {
-			return slot
+	at := hash & mask
+	for d.slots[at].number != 0 {
+		at = (at + 1) & mask
+	}
+	d.slots[at] = s
+}
+
+func (d *Dictionary) grow() {
+	old := d.slots
+	d.slots = make([]keySlot, max(2*len(old), firstSlots))
+	for _, s := range old {
+		if s.number == 0 {
+			continue
 		}
+		hash := s.ends.hash()
+		if s.ends.length > shortValue {
+			hash = hashLong(d.key(s.number))
+		}
+		d.enter(s, hash)
 	}
 }
 
-// hashValue is quick for short values, which most are: a product of the value's two
-// ends, as in wyhash, that nobody foresees who does not know the seeds.
-func hashValue(v []byte, e ends) uint64 {
-	if e.length > shortValue {
+// hash is that of a short value. Nobody foresees it who does not know the seeds.
+func (e ends) hash() uint64 { return mix(e.first^seeds[0], e.last^uint64(e.length)^seeds[1]) }
+
+// mix is the step of wyhash: both halves of a product.
+func mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
+}
+
+// hashLong is the hash of a value that is not short. Those of up to three times that
+// length, as addresses of pages and identifiers are, are read here, in three parts.
+func hashLong(v []byte) uint64 {
+	n := len(v)
+	if n > 3*shortValue {
 		return maphash.Bytes(dictionarySeed, v)
 	}
-	high, low := bits.Mul64(e.first^shortSeeds[0], e.last^uint64(e.length)^shortSeeds[1])
-	return high ^ low
+	word := func(at int) uint64 { return binary.LittleEndian.Uint64(v[at:]) }
+	middle := min(shortValue, n-shortValue)
+	return mix(word(0)^seeds[0], word(8)^uint64(n)^seeds[1]) ^
+		mix(word(middle)^seeds[1], word(middle+8)^seeds[2]) ^
+		mix(word(n-16)^seeds[2], word(n-8)^seeds[0])
 }
 
 // key returns the value with number n, which is not 0.
 func (d *Dictionary) key(n uint16) []byte {
 	p := d.places[n]
 	return d.Keys[p.from:p.to]
-}
-
-func (d *Dictionary) grow() {
-	d.slots = make([]uint16, max(4*len(d.slots), firstSlots))
-	for n := 1; n < d.Len(); n++ {
-		d.slots[d.find(d.key(uint16(n)), d.places[n].ends)] = uint16(n)
-	}
 }
