@@ -74,6 +74,12 @@ func (s *scanner) document(root *node) Reason {
 				continue
 			}
 			at--
+		} else if end, whole := wholeNumber(data, at); whole {
+			if n.slot >= 0 {
+				s.fields.put(n.slot, at, end, number, false)
+			}
+			at = end
+			continue
 		}
 		s.at = at
 		if reason := s.value(n); reason != Stored {
@@ -389,9 +395,6 @@ func (s *scanner) number() bool {
 	case !s.digits():
 		return false
 	}
-	if s.at < len(s.data) && s.data[s.at] == ',' { // most are whole
-		return true
-	}
 	if s.take('.') && !s.digits() {
 		return false
 	}
@@ -400,6 +403,14 @@ func (s *scanner) number() bool {
 		return s.digits()
 	}
 	return true
+}
+
+// wholeNumber returns where a number of digits alone ends, which most are, if another
+// member or the object's end follows. What is not plainly one is left to value.
+func wholeNumber(data []byte, at int) (end int, ok bool) {
+	for end = at; end < len(data) && data[end]-'0' <= 9; end++ {
+	}
+	return end, end < len(data) && end > at && (data[end] == ',' || data[end] == '}') && (data[at] != '0' || end == at+1)
 }
 
 func (s *scanner) take(c byte) bool {
