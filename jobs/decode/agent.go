@@ -15,13 +15,13 @@ type agent struct{ browser, version, os, device, reduced string }
 // agents remembers parsed user agents, for a few are most of the traffic. Several
 // columns of a record are made from the same one.
 type agents struct {
-	parsed map[string]agent
+	parsed map[string]*agent
 	record uint32 // of the last one, and its slot's bytes
 	raw    *byte
-	last   agent
+	last   *agent
 }
 
-func newAgents() agents { return agents{parsed: map[string]agent{}} }
+func newAgents() agents { return agents{parsed: map[string]*agent{}} }
 
 // What is remembered is bounded, whatever senders make up.
 const (
@@ -29,13 +29,13 @@ const (
 	maxAgentLength = 1024
 )
 
-func (m *agents) parse(s []byte) agent {
+func (m *agents) parse(s []byte) *agent {
 	s = s[:min(len(s), maxAgentLength)] // the parser takes much longer for long ones
 	if a, ok := m.parsed[string(s)]; ok {
 		return a
 	}
 	u := useragent.Parse(string(s))
-	a := agent{browser: u.Name, version: u.Version, os: u.OS}
+	a := &agent{browser: u.Name, version: u.Version, os: u.OS}
 	switch {
 	case u.Bot:
 		a.device = "bot"
@@ -55,7 +55,7 @@ func (m *agents) parse(s []byte) agent {
 }
 
 // reduce writes what tells hardly anybody apart: "Chrome 120, Windows, desktop".
-func (a agent) reduce() string {
+func (a *agent) reduce() string {
 	major, _, _ := strings.Cut(a.version, ".")
 	var parts []string
 	for _, part := range []string{strings.TrimSpace(a.browser + " " + major), a.os, a.device} {
@@ -77,7 +77,7 @@ func agentAppender(of config.Derivation) func(*Decoder, *column, time.Time) bool
 			m.last = m.parse(d.fields.text(f))
 			m.record, m.raw = d.fields.record, &f.raw[0]
 		}
-		a := &d.agents.last
+		a := d.agents.last
 		value := a.device
 		switch of {
 		case config.DeriveBrowser:

@@ -83,8 +83,10 @@ func appendBareURL(d *Decoder, c *column, _ time.Time) bool {
 		return appendNothing(d, c, time.Time{})
 	}
 	url := d.fields.text(f)
-	if i := bytes.IndexAny(url, "?#"); i >= 0 {
-		url = url[:i]
+	for _, c := range []byte{'?', '#'} {
+		if i := bytes.IndexByte(url, c); i >= 0 {
+			url = url[:i]
+		}
 	}
 	if i := bytes.Index(url, []byte("//")); i >= 0 {
 		authority := url[i+2:]
