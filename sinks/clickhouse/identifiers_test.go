@@ -214,3 +214,31 @@ func TestWhatIsWrittenBeforeANameIsFoundIsWrittenAgain(t *testing.T) {
 		}
 	}
 }
+
+// Of many texts the words are looked up block by block.
+func TestNamesAreFoundAmongManyTexts(t *testing.T) {
+	t.Parallel()
+	const texts = 1100
+	s, o := store(t)
+	var rows []visit
+	for n := range texts {
+		for i := range 3 {
+			path := fmt.Sprint("/p", n)
+			if n%100 == 7 {
+				path = fmt.Sprintf("/p%d/u%d", n, i)
+			}
+			rows = append(rows, visit{user: fmt.Sprint("u", i), path: path, country: "GB"}, visit{user: fmt.Sprint("w", i), path: path, country: "GB"})
+			if n%100 == 7 { // whom nobody is named after
+				rows = append(rows, visit{user: fmt.Sprint("x", i), path: path, country: "GB"})
+			}
+		}
+	}
+	insert(t, s, 1, rows)
+	if p := publish(t, s, day(0))[day(0)]; p.Published != uint64(len(rows)) {
+		t.Errorf("%d rows of %d are published", p.Published, len(rows))
+	}
+	got := query(t, o, "SELECT uniqExact(page), countIf(page LIKE '/p%/u%') FROM visits WHERE lapse_level = 0")
+	if want := "[[1089 0]]"; fmt.Sprint(got) != want {
+		t.Errorf("%v different pages and those that name somebody, want %s", got, want)
+	}
+}

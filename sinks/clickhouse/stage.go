@@ -50,6 +50,7 @@ type stage struct {
 	WithoutTainted  bool            // leave out rows with a sensitive text that names somebody
 	Named           bool            // some texts name somebody, or may
 	NamesLater      bool            // that is found out while the rows are written
+	FewTexts        bool            // there are few to be looked through, in relation to the identifiers
 	UpToK           bool            // of the people of a class, more than k are not told apart
 	Levels          []int           // those at which there is something to publish
 }
@@ -270,7 +271,7 @@ func (st *stage) countClasses(ctx context.Context) error {
 			return nil
 		}
 		upToK = false
-		if err := st.dropTables(ctx, st.ClassTable); err != nil {
+		if err := st.store.dropStage(ctx, st.ClassTable); err != nil {
 			return err
 		}
 		if err := st.carryOut(ctx, []step{{"create_classes", st}}); err != nil {
@@ -356,24 +357,19 @@ func (st *stage) Publications() []sinks.Publication { return st.pubs }
 // Discard implements sinks.Staged.
 func (st *stage) Discard(ctx context.Context) error {
 	of := st.ofPublished()
-	return errors.Join(st.undecide(ctx), st.dropTables(ctx,
-		st.IdentifierTable, st.CopyTable, st.TieTable, st.TextTable, st.MatchTable, of.TextTable, of.MatchTable, st.TaintTable))
+	return st.store.dropStage(ctx,
+		st.IdentifierTable, st.CopyTable, st.TieTable, st.TextTable, st.MatchTable, of.TextTable, of.MatchTable, st.TaintTable,
+		st.CellTable, st.LevelTable, st.ClassTable, st.StageTable)
 }
 
 // undecide removes what was decided, and what was written for it.
 func (st *stage) undecide(ctx context.Context) error {
-	return st.dropTables(ctx, st.CellTable, st.LevelTable, st.ClassTable, st.StageTable)
+	return st.store.dropStage(ctx, st.CellTable, st.LevelTable, st.ClassTable, st.StageTable)
 }
 
-func (st *stage) dropTables(ctx context.Context, names ...string) (errs error) {
-	for _, name := range names {
-		errs = errors.Join(errs, st.store.dropStage(ctx, name))
-	}
-	return errs
-}
-
-func (s *Store) dropStage(ctx context.Context, name string) error {
-	return s.exec(ctx, "drop_stage", map[string]any{"Control": s.db.Control, "Table": name}, nil)
+// dropStage removes tables that may not be there.
+func (s *Store) dropStage(ctx context.Context, names ...string) error {
+	return s.exec(ctx, "drop_stage", map[string]any{"Control": s.db.Control, "Tables": names}, nil)
 }
 
 // SweepStages removes the staging tables that killed runs have left: those older

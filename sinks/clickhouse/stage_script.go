@@ -49,12 +49,13 @@ func (st *stage) identifying() []step {
 	return []step{{"find_identifiers", st}}
 }
 
-// naming lists the statements that look through the texts of the copy.
+// naming lists the statements that collect the texts of the copy, and what they may not
+// hold.
 func (st *stage) naming() (steps []step) {
 	if len(st.SensitiveTexts) == 0 { // or it was done before
 		steps = st.identifying()
 	}
-	return append(steps, step{"collect_texts", texts{st, st.G.DistinctTexts, quote(st.Control, st.CopyTable), false}}, step{"match_texts", st})
+	return append(steps, step{"collect_texts", texts{st, st.G.DistinctTexts, quote(st.Control, st.CopyTable), false}})
 }
 
 // deciding lists the statements that decide at which level each row is published.
@@ -110,13 +111,26 @@ func (st *stage) lookForNames(ctx context.Context) (bool, error) {
 	if err := st.carryOut(ctx, st.naming()); err != nil {
 		return false, err
 	}
-	return st.matched(ctx)
+	return st.matchTexts(ctx)
 }
 
-// matched reports whether a text that was looked through names somebody, or may.
-func (st *stage) matched(ctx context.Context) (bool, error) {
-	var matches uint64
-	err := st.store.queryRow(ctx, "count_matches", st, nil, &matches)
+// fewTexts are so few that their words need not be looked up block by block: at 64 words
+// each they take some 100 MB.
+const fewTexts = 1000
+
+// matchTexts looks through the texts that were collected, and reports whether one of them
+// names somebody, or may.
+func (st *stage) matchTexts(ctx context.Context) (named bool, err error) {
+	var collected, matches uint64
+	if err := st.store.queryRow(ctx, "count_texts", st, nil, &collected); err != nil {
+		return false, err
+	}
+	of := *st
+	of.FewTexts = collected <= fewTexts
+	if err := st.carryOut(ctx, []step{{"match_texts", &of}}); err != nil {
+		return false, err
+	}
+	err = st.store.queryRow(ctx, "count_matches", st, nil, &matches)
 	return matches > 0, err
 }
 
@@ -129,7 +143,7 @@ func (st *stage) ofPublished() *stage {
 
 const ofPublished = "_published"
 
-// checking lists the statements that look for names in what is published.
+// checking lists the statements that collect the texts of what is published.
 func (st *stage) checking() []step {
 	names := make([]string, len(st.TextValues))
 	for i, v := range st.TextValues {
@@ -138,7 +152,7 @@ func (st *stage) checking() []step {
 	of := st.ofPublished()
 	return []step{
 		{"create_texts", of}, {"create_matches", of},
-		{"collect_texts", texts{of, names, quote(st.G.Published.Database, st.G.Published.Name), true}}, {"match_texts", of},
+		{"collect_texts", texts{of, names, quote(st.G.Published.Database, st.G.Published.Name), true}},
 	}
 }
 
@@ -167,7 +181,10 @@ func (s *Store) SQL(dataset string, p sinks.Partition) ([]string, error) {
 	for level := range st.G.Copy.Classes {
 		st.Levels = append(st.Levels, level)
 	}
-	script := slices.Concat(st.copying(), st.naming(), st.deciding(), []step{{"stage_rows", st}, {"count_classes", st.withoutTainted()}, {"publish_partition", st}, {"verify_classes", st}}, st.checking(), []step{{"verify_identifiers", st.ofPublished()}})
+	of := st.ofPublished()
+	script := slices.Concat(st.copying(), st.naming(), []step{{"match_texts", st}}, st.deciding(),
+		[]step{{"stage_rows", st}, {"count_classes", st.withoutTainted()}, {"publish_partition", st}, {"verify_classes", st}},
+		st.checking(), []step{{"match_texts", of}, {"verify_identifiers", of}})
 	for _, column := range st.G.Sensitive {
 		script = append(script, step{"verify_sensitive", st.of(column)})
 	}

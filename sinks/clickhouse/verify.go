@@ -96,14 +96,13 @@ func (st *stage) Verify(ctx context.Context) error {
 // texts that hold one by partition.
 func (st *stage) verifyIdentifiers(ctx context.Context, found map[string]uint64) error {
 	of := st.ofPublished()
-	err := errors.Join(st.store.dropStage(ctx, of.TextTable), st.store.dropStage(ctx, of.MatchTable)) // of an earlier look
-	if err != nil {
+	if err := st.store.dropStage(ctx, of.TextTable, of.MatchTable); err != nil { // of an earlier look
 		return err
 	}
 	if err := st.carryOut(ctx, st.checking()); err != nil {
 		return err
 	}
-	if named, err := of.matched(ctx); err != nil || !named {
+	if named, err := of.matchTexts(ctx); err != nil || !named {
 		return err
 	}
 	return st.store.query(ctx, "verify_identifiers", of, st.parameters(), func(r driver.Rows) error {

@@ -1,1 +1,1 @@
-DROP TABLE IF EXISTS {{name .Control .Table}} SYNC
+DROP TABLE IF EXISTS {{range $i, $table := .Tables}}{{if $i}}, {{end}}{{name $.Control $table}}{{end}} SYNC

@@ -5,7 +5,7 @@
        A word is a run of letters and digits (of bytes beyond ASCII too); what stands
        between words does not count, nor does the case: auth0|5f7c8e is found in
        /people/Auth0%7C5f7c8e.html. Words are looked up one by one and up to nine in
-       a row. */ -}}
+       a row; those of few texts are held while the identifiers pass, else the other way round. */ -}}
 INSERT INTO {{name .Control .MatchTable}}
 SELECT DISTINCT lapse_text, lapse_identifier
 FROM (
@@ -26,4 +26,4 @@ FROM {{name .Control .TextTable}}
 WHERE length(lapse_text) > {{longestText}} OR length(tokens(substring(lapse_text, 1, {{longestText}}))) > {{mostWords}}
     OR match(decodeURLComponent(lapse_text), '[^\\s@/]+@[^\\s@/]+\\.[A-Za-z]')
     OR match(decodeURLComponent(lapse_text), '(^|[^0-9.])[0-9]{1,3}([.][0-9]{1,3}){3}([^0-9.]|$)') AND NOT ({{template "is_network.sql"}})
-SETTINGS max_block_size = 8192
+SETTINGS max_block_size = 8192{{if .FewTexts}}, query_plan_join_swap_table = 'true'{{end}}
