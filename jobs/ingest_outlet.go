@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/facesoft/lapse/config"
@@ -235,4 +236,10 @@ func (c *dayCounts) add(day sinks.Day) {
 		c.day, c.last = day, c.days[day]
 	}
 	*c.last++
+}
+
+// bounds returns the first and the last day; there must be one.
+func (c *dayCounts) bounds() (first, last sinks.Day) {
+	days := slices.Collect(maps.Keys(c.days))
+	return slices.Min(days), slices.Max(days)
 }

@@ -172,7 +172,8 @@ func (r *sourceReader) check(ctx context.Context) error {
 		if len(o.stored.days) == 0 {
 			continue
 		}
-		got, err := r.Intake.StoredRows(ctx, o.dataset, r.source)
+		first, last := o.stored.bounds()
+		got, err := r.Intake.StoredRows(ctx, o.dataset, r.source, first, last)
 		if err != nil {
 			return err
 		}

@@ -33,8 +33,9 @@ type Intake interface {
 	// Records calls each with the records that the dataset holds on the days from
 	// first to last, some at a time; each may not keep them.
 	Records(ctx context.Context, dataset string, first, last Day, each func([]ID)) error
-	// StoredRows counts the rows that the dataset holds from a source, by day.
-	StoredRows(ctx context.Context, dataset string, source uint64) (map[Day]uint64, error)
+	// StoredRows counts the rows that the dataset holds from a source on the days from
+	// first to last, by day.
+	StoredRows(ctx context.Context, dataset string, source uint64, first, last Day) (map[Day]uint64, error)
 	// OpenBatches returns the batch that rows of each of the days go into: 0, or
 	// the one after the last that was sealed.
 	OpenBatches(ctx context.Context, dataset string, days []Day) (map[Day]uint32, error)

@@ -130,13 +130,13 @@ func (c *Cluster) Records(ctx context.Context, dataset string, first, last sinks
 }
 
 // StoredRows implements sinks.Intake. The replicas of a shard must have the same.
-func (c *Cluster) StoredRows(ctx context.Context, dataset string, source uint64) (map[sinks.Day]uint64, error) {
+func (c *Cluster) StoredRows(ctx context.Context, dataset string, source uint64, first, last sinks.Day) (map[sinks.Day]uint64, error) {
 	type stored struct {
 		sinks.Node
 		days map[sinks.Day]uint64
 	}
 	all, err := on(ctx, c, c.keeping(dataset), func(ctx context.Context, s *Store) (stored, error) {
-		days, err := s.StoredRows(ctx, dataset, source)
+		days, err := s.StoredRows(ctx, dataset, source, first, last)
 		return stored{s.node, days}, err
 	})
 	if err != nil {

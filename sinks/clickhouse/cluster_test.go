@@ -100,7 +100,7 @@ func TestReplicasHaveTheSame(t *testing.T) {
 	if known, err := c.Known(t.Context(), "visits", b.Records, first, last); err != nil || len(known) > 0 {
 		t.Errorf("%d records count as stored although a replica does not have them: %v", len(known), err)
 	}
-	if _, err := c.StoredRows(t.Context(), "visits", 1); !errors.Is(err, sinks.ErrVerification) {
+	if _, err := c.StoredRows(t.Context(), "visits", 1, first, last); !errors.Is(err, sinks.ErrVerification) {
 		t.Errorf("replicas that differ: %v", err)
 	}
 	for range 2 {
@@ -111,7 +111,7 @@ func TestReplicasHaveTheSame(t *testing.T) {
 			t.Errorf("the replicas have %d and %d rows, want 3", rows(0), rows(1))
 		}
 	}
-	stored, err := c.StoredRows(t.Context(), "visits", 1)
+	stored, err := c.StoredRows(t.Context(), "visits", 1, first, last)
 	if err != nil || stored[day(1).Day] != 3 {
 		t.Errorf("%v rows are stored: %v", stored, err)
 	}

@@ -29,7 +29,7 @@ func manyVisits(n int) []visit {
 // stored counts the rows of a source.
 func stored(t *testing.T, s *clickhouse.Store, source uint64) (n uint64) {
 	t.Helper()
-	days, err := s.StoredRows(t.Context(), "visits", source)
+	days, err := s.StoredRows(t.Context(), "visits", source, 0, sinks.MaxDay)
 	if err != nil {
 		t.Fatal(err)
 	}

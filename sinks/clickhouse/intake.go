@@ -189,13 +189,14 @@ func (s *Store) Records(ctx context.Context, dataset string, first, last sinks.D
 }
 
 // StoredRows implements sinks.Intake.
-func (s *Store) StoredRows(ctx context.Context, dataset string, source uint64) (map[sinks.Day]uint64, error) {
+func (s *Store) StoredRows(ctx context.Context, dataset string, source uint64, first, last sinks.Day) (map[sinks.Day]uint64, error) {
 	t, err := s.table(dataset)
 	if err != nil {
 		return nil, err
 	}
 	rows := map[sinks.Day]uint64{}
-	err = s.query(ctx, "stored_rows", t, parameters{"source": fmt.Sprint(source)}, func(r driver.Rows) error {
+	p := parameters{"source": fmt.Sprint(source), "first": first.String(), "last": last.String()}
+	err = s.query(ctx, "stored_rows", t, p, func(r driver.Rows) error {
 		var day sinks.Day
 		var n uint64
 		err := scanDay(r, &day, &n)
