@@ -246,16 +246,13 @@ func (st *stage) countPeople(ctx context.Context) error {
 	return st.countPersonal(ctx)
 }
 
-// mostUpTo is up to how many people ClickHouse's uniqUpTo counts.
-const mostUpTo = 100
-
 // countClasses counts the people of each class. Reported are those of the smallest, and
 // that mostly holds k, so more are not told apart; unless it held more the last time. If it
 // does, all are counted.
 func (st *stage) countClasses(ctx context.Context) error {
 	dataset := st.pubs[0].Dataset
 	ample, _ := st.store.ample.Load(dataset)
-	upToK := st.G.K <= mostUpTo && ample != true
+	upToK := st.G.CountsUpToK() && ample != true
 	for {
 		classes := st.withoutTainted()
 		classes.UpToK = upToK

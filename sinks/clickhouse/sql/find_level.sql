@@ -11,7 +11,7 @@ WHERE {{template "open_cells.sql" .}}
         FROM {{name .Control .CellTable}}
         WHERE {{template "open_cells.sql" .}}
         GROUP BY {{$class}}
-        HAVING uniqExactArray(lapse_people) >= {{.G.K}}
+        HAVING {{if .G.CountsUpToK}}uniqUpToArray({{.G.K}}){{else}}uniqExactArray{{end}}(lapse_people) >= {{.G.K}}
     )
 {{- range .G.Sensitive}}
     AND {{$class}} IN (
