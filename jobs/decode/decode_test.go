@@ -357,6 +357,26 @@ func TestTrainingNotesNeedARule(t *testing.T) {
 	}
 }
 
+// A name that is not UTF-8 is found also where a scanner that has met it goes on reading
+// behind it.
+func TestNamesAreUTF8WhateverCameBefore(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"\xff", "name\xff", "\xff" + strings.Repeat("n", 60) + "\xff"} {
+		var all fields
+		root, slots := newRoot(), 0
+		root.add("a", &slots)
+		all.slots = make([]span, slots)
+		s := scanner{fields: &all}
+		for n := windowSize - 200; n < windowSize+50; n++ {
+			line := fmt.Appendf(nil, `{"a":"%s",%60s"%s":"x"}`, strings.Repeat("x", n), "", name)
+			all.begin(line)
+			if got := s.scan(line, root); got != NotUTF8 {
+				t.Fatalf("%q behind %d bytes: %q", name, n, got)
+			}
+		}
+	}
+}
+
 // FuzzScanAgreesWithEncodingJSON holds the scanner's verdict, and the texts it
 // finds, against those of encoding/json.
 func FuzzScanAgreesWithEncodingJSON(f *testing.F) {

@@ -132,8 +132,8 @@ func (s *scanner) step(n *node) (*step, Reason) {
 		break
 	}
 	s.pass(st, from)
-	if plain {
-		start.learn(s.data[from:s.at], st)
+	if text := s.data[from:s.at]; plain && utf8.Valid(text) { // what it is taken for again may not be looked at
+		start.learn(text, st)
 	}
 	return st, Stored
 }
