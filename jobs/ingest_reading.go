@@ -166,7 +166,7 @@ func (r *reading) gated(ctx context.Context, decode func() error) error {
 func (r *reading) full() bool { return r.group.records >= groupRecords || r.bytes >= groupBytes }
 
 // chunksAhead is how many chunks of lines are read and scanned before they are decoded.
-const chunksAhead = 2
+const chunksAhead = 4
 
 // open begins to read the source's lines, and to scan them.
 func (r *reading) open() {
