@@ -371,3 +371,17 @@ func TestMissingLibraryNamesTheCure(t *testing.T) {
 		t.Errorf("err = %v", err)
 	}
 }
+
+func TestEngineKeepsMemoryForHalfAMinute(t *testing.T) {
+	t.Parallel()
+	e := start(t, t.TempDir())
+	conn := must(open(e, e.User, e.Password))
+	defer conn.Close() //nolint:errcheck // read only
+	var decay string
+	if err := conn.QueryRow(t.Context(), "SELECT extract(stats, 'opt.dirty_decay_ms: ([0-9]+)') FROM system.jemalloc_stats").Scan(&decay); err != nil {
+		t.Fatal(err)
+	}
+	if decay != "30000" {
+		t.Errorf("memory is given back after %s ms", decay)
+	}
+}
