@@ -16,8 +16,7 @@ type agent struct{ browser, version, os, device, reduced string }
 // columns of a record are made from the same one.
 type agents struct {
 	parsed map[string]*agent
-	record uint32 // of the last one, and its slot's bytes
-	raw    *byte
+	raw    *byte // of the last one in the record in hand; nil: it had none so far
 	last   *agent
 }
 
@@ -73,9 +72,8 @@ func agentAppender(of config.Derivation) func(*Decoder, *column, time.Time) bool
 			c.to.AppendDefault()
 			return true
 		}
-		if m := &d.agents; m.record != d.fields.record || m.raw != &f.raw[0] {
-			m.last = m.parse(d.fields.text(f))
-			m.record, m.raw = d.fields.record, &f.raw[0]
+		if m := &d.agents; m.raw != &f.raw[0] {
+			m.last, m.raw = m.parse(d.fields.text(f)), &f.raw[0]
 		}
 		a := d.agents.last
 		value := a.device

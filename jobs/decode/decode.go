@@ -195,6 +195,7 @@ func (d *Decoder) decide(reason Reason, record []byte, from Origin) Fate {
 	if reason != Stored {
 		return Fate{Reason: reason}
 	}
+	d.agents.raw = nil
 	i := d.choose()
 	switch i {
 	case unknownCall:
