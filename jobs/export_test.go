@@ -5,3 +5,6 @@ func (g *Gate) Remember(n int) { g.decided.most, g.erased.most = n, n }
 
 // AwaitAdmitted returns when every group is stored that was admitted before.
 var AwaitAdmitted = awaitAdmitted
+
+// TurnstileLock is held by who waits so.
+const TurnstileLock = turnstileLock

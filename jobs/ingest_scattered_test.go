@@ -4,13 +4,15 @@ import (
 	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/facesoft/lapse/config"
 	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
 )
 
-// waitingIntake has somebody wait, from the first insert on, for what was admitted.
+// waitingIntake has somebody wait for what was admitted, from the first time on that the
+// store is asked whether it has a group's records: another has not been decoded by then.
 type waitingIntake struct {
 	sinks.Intake
 	locks   sinks.Locker
@@ -25,16 +27,32 @@ func (w *waitingIntake) Insert(ctx context.Context, b *sinks.Block, token sinks.
 	w.mu.Lock()
 	w.inserts++
 	w.mu.Unlock()
-	w.once.Do(func() {
-		go func() {
-			err := jobs.AwaitAdmitted(ctx, w.locks)
-			w.mu.Lock()
-			w.after = w.inserts
-			w.mu.Unlock()
-			w.met <- err
-		}()
-	})
 	return w.Intake.Insert(ctx, b, token)
+}
+
+func (w *waitingIntake) Records(ctx context.Context, dataset string, first, last sinks.Day, each func([]sinks.ID)) error {
+	w.once.Do(func() { w.wait(ctx) })
+	return w.Intake.Records(ctx, dataset, first, last, each)
+}
+
+// wait returns when who waits holds up the next group.
+func (w *waitingIntake) wait(ctx context.Context) {
+	go func() {
+		err := jobs.AwaitAdmitted(ctx, w.locks)
+		w.mu.Lock()
+		w.after = w.inserts
+		w.mu.Unlock()
+		w.met <- err
+	}()
+	for {
+		soon, cancel := context.WithTimeout(ctx, time.Millisecond)
+		leave, err := w.locks.RLock(soon, jobs.TurnstileLock)
+		cancel()
+		if err != nil {
+			return
+		}
+		leave()
+	}
 }
 
 // Rows of days with few rows are held back over groups. Who waits until all is stored
