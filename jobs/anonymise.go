@@ -196,13 +196,24 @@ func (b *anonymiseBatch) publish(ctx context.Context, partitions []sinks.Partiti
 	if err != nil || len(partitions) == 0 {
 		return nil, err
 	}
-	staged, err := b.Publish.Stage(ctx, b.dataset, partitions)
+	staged, err := b.stage(ctx, partitions)
 	if err != nil {
 		return nil, err
 	}
 	sinks.Failpoint("anonymise.staged")
 	verified, err := b.publishStaged(ctx, staged, partitions)
 	return verified, errors.Join(err, staged.Discard(context.WithoutCancel(ctx)))
+}
+
+// stage makes partitions ready for publication while no identifiers expire in them: these
+// are looked for in the texts.
+func (b *anonymiseBatch) stage(ctx context.Context, partitions []sinks.Partition) (sinks.Staged, error) {
+	unlock, err := b.Locks.RLock(ctx, fieldsLock(b.dataset))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return b.Publish.Stage(ctx, b.dataset, partitions)
 }
 
 func (b *anonymiseBatch) publishStaged(ctx context.Context, staged sinks.Staged, partitions []sinks.Partition) ([]sinks.Publication, error) {

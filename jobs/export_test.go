@@ -8,3 +8,6 @@ var AwaitAdmitted = awaitAdmitted
 
 // TurnstileLock is held by who waits so.
 const TurnstileLock = turnstileLock
+
+// FieldsLock is held while columns of a dataset are emptied.
+var FieldsLock = fieldsLock

@@ -89,7 +89,7 @@ func (j *Purge) expireFields(ctx context.Context, in Session, steps []Step) []Ou
 	if err != nil {
 		return failAll(steps, err)
 	}
-	left, err := j.Personal.Clear(ctx, d.Name, partitionsOf(steps), fields, in.AsOf)
+	left, err := j.clear(ctx, d.Name, steps, fields, in.AsOf)
 	if err != nil {
 		return failAll(steps, err)
 	}
@@ -101,3 +101,17 @@ func (j *Purge) expireFields(ctx context.Context, in Session, steps []Step) []Ou
 	}
 	return outcomes
 }
+
+// clear empties columns while none of their rows are being anonymised.
+func (j *Purge) clear(ctx context.Context, dataset string, steps []Step, fields map[string]sinks.Day, asOf time.Time) (map[sinks.Partition]sinks.Absence, error) {
+	unlock, err := j.Locks.Lock(ctx, fieldsLock(dataset))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	return j.Personal.Clear(ctx, dataset, partitionsOf(steps), fields, asOf)
+}
+
+// fieldsLock names the lock that who empties columns of a dataset takes alone, and who
+// reads its rows more than once shares.
+func fieldsLock(dataset string) string { return "fields-" + dataset }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/facesoft/lapse/config"
+	"github.com/facesoft/lapse/jobs"
 	"github.com/facesoft/lapse/sinks"
 )
 
@@ -124,5 +125,51 @@ func TestInterruptedExpiryIsTakenUp(t *testing.T) {
 			}
 			s.audited()
 		})
+	}
+}
+
+// lockedStore notes whether others could empty columns, or read rows, meanwhile.
+type lockedStore struct {
+	sinks.Publisher
+	sinks.PersonalTables
+	locks            sinks.Locker
+	staging, emptied error // of trying to
+}
+
+func (l *lockedStore) Stage(ctx context.Context, dataset string, partitions []sinks.Partition) (sinks.Staged, error) {
+	l.staging = tried(ctx, l.locks.Lock, dataset)
+	return l.Publisher.Stage(ctx, dataset, partitions)
+}
+
+func (l *lockedStore) Clear(ctx context.Context, dataset string, partitions []sinks.Partition, fields map[string]sinks.Day, asOf time.Time) (map[sinks.Partition]sinks.Absence, error) {
+	l.emptied = tried(ctx, l.locks.RLock, dataset)
+	return l.PersonalTables.Clear(ctx, dataset, partitions, fields, asOf)
+}
+
+func tried(ctx context.Context, lock func(context.Context, string) (func(), error), dataset string) error {
+	soon, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+	defer cancel()
+	unlock, err := lock(soon, jobs.FieldsLock(dataset))
+	if err == nil {
+		unlock()
+	}
+	return err
+}
+
+// The identifiers that texts are looked through for are read by themselves: no column is
+// emptied between that and the reading of the texts.
+func TestNothingExpiresInWhatIsBeingAnonymised(t *testing.T) {
+	t.Parallel()
+	s := expiringSite(t)
+	s.ingest(end(1), s.write("first", pressed(1, 12)))
+	l := &lockedStore{Publisher: s.store, PersonalTables: s.store, locks: s.runner.Locks}
+	purge, anonymise := s.purgeJob(), s.anonymiseJob()
+	purge.Personal, anonymise.Publish = l, l
+	s.must(purge, time.Date(2024, 1, 12, 0, 0, 0, 0, time.UTC))
+	s.must(anonymise, end(40))
+	for what, err := range map[string]error{"while rows were staged others could empty columns": l.staging, "while columns were emptied others could read rows": l.emptied} {
+		if !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %v", what, err)
+		}
 	}
 }
