@@ -3,6 +3,8 @@ package sinktest
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -144,13 +146,21 @@ func (g *Gateway) Copy(t testing.TB, from, to string) {
 	}
 }
 
+// freeAddress returns a loopback address that is free, for a server that starts later. Its
+// port is below those that the system gives to whoever asks for any: in between, another
+// test's connection could get it.
 func freeAddress(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	t.Helper()
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err != nil {
+			continue // it is taken
+		}
+		defer l.Close() //nolint:errcheck // only its address was wanted
+		return l.Addr().String()
 	}
-	defer l.Close() //nolint:errcheck // only its address was wanted
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // await returns when the server answers.
